@@ -1,0 +1,221 @@
+//! What was observed of one workload.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Bytes, Millicores, Series, Signal, Step, WorkloadRef};
+
+/// The CPU and memory requests and limits a container has now; `None` where it states none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ResourceClaim {
+    /// CPU request.
+    pub cpu_request: Option<Millicores>,
+    /// CPU limit.
+    pub cpu_limit: Option<Millicores>,
+    /// Memory request.
+    pub memory_request: Option<Bytes>,
+    /// Memory limit.
+    pub memory_limit: Option<Bytes>,
+}
+
+/// Usage of one container in every pod that ran it, keyed by pod name.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ContainerUsage {
+    /// What the container claims now.
+    pub claim: ResourceClaim,
+    /// CPU usage by pod, in cores.
+    pub cpu: BTreeMap<String, Series>,
+    /// Memory working set by pod, in bytes.
+    pub memory: BTreeMap<String, Series>,
+}
+
+/// Everything observed of one workload over a lookback.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dataset {
+    /// The workload.
+    pub workload: WorkloadRef,
+    /// Usage by container name.
+    pub containers: BTreeMap<String, ContainerUsage>,
+    /// Requests received per second, summed over pods; `None` where nothing measures it.
+    pub request_rate: Option<Series>,
+    /// Ready replicas; `None` where nothing measures it.
+    pub replicas: Option<Series>,
+    /// Requests received per second, by calling workload.
+    pub calls: BTreeMap<WorkloadRef, Series>,
+}
+
+impl Dataset {
+    /// An empty dataset of `workload`.
+    #[must_use]
+    pub const fn new(workload: WorkloadRef) -> Self {
+        Self {
+            workload,
+            containers: BTreeMap::new(),
+            request_rate: None,
+            replicas: None,
+            calls: BTreeMap::new(),
+        }
+    }
+
+    /// The signals a model learns from: CPU summed over pods, memory of the largest pod, request rate.
+    ///
+    /// A signal nothing was observed of is absent.
+    #[must_use]
+    pub fn signals(&self) -> BTreeMap<Signal, Series> {
+        let cpu = combine(self.containers.values().flat_map(|c| c.cpu.values()), |a, b| a + b);
+        let memory = combine(self.pod_memory().values(), f64::max);
+        [
+            (Signal::Cpu, cpu),
+            (Signal::Memory, memory),
+            (Signal::RequestRate, self.request_rate.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(signal, series)| series.map(|s| (signal, s)))
+        .filter(|(_, series)| series.coverage() > 0.0)
+        .collect()
+    }
+
+    /// Replicas that ran at the end of the lookback: the last one counted, else the pods whose usage reaches the end.
+    #[must_use]
+    pub fn current_replicas(&self) -> u32 {
+        let counted = self.replicas.as_ref().and_then(|r| r.observed().last());
+        counted.map_or_else(|| self.pods_at_end(), |replicas| replicas.round() as u32).max(1)
+    }
+
+    /// The instant after the newest observation; `None` when there is none.
+    #[must_use]
+    pub fn end(&self) -> Option<Timestamp> {
+        self.signals().values().filter_map(last_observed).max()
+    }
+
+    /// Each container's share of the workload's CPU and of its memory, both in [0, 1] and summing to 1
+    /// over the containers.
+    #[must_use]
+    pub fn shares(&self) -> BTreeMap<String, (f64, f64)> {
+        let total = |of: fn(&ContainerUsage) -> &BTreeMap<String, Series>, c: &ContainerUsage| {
+            of(c).values().flat_map(Series::observed).sum::<f64>()
+        };
+        let cpu: f64 = self.containers.values().map(|c| total(|c| &c.cpu, c)).sum();
+        let memory: f64 = self.containers.values().map(|c| total(|c| &c.memory, c)).sum();
+        let even = 1.0 / self.containers.len().max(1) as f64;
+        let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { even };
+        self.containers
+            .iter()
+            .map(|(name, c)| {
+                let shares =
+                    (share(total(|c| &c.cpu, c), cpu), share(total(|c| &c.memory, c), memory));
+                (name.clone(), shares)
+            })
+            .collect()
+    }
+
+    fn pod_memory(&self) -> BTreeMap<&str, Series> {
+        let mut pods: BTreeMap<&str, Vec<&Series>> = BTreeMap::new();
+        for container in self.containers.values() {
+            for (pod, series) in &container.memory {
+                pods.entry(pod).or_default().push(series);
+            }
+        }
+        pods.into_iter()
+            .filter_map(|(pod, series)| Some((pod, combine(series.into_iter(), |a, b| a + b)?)))
+            .collect()
+    }
+
+    fn pods_at_end(&self) -> u32 {
+        let Some(end) = self.end() else { return 0 };
+        let running = |container: &ContainerUsage| {
+            container.cpu.values().filter(|s| last_observed(s) == Some(end)).count()
+        };
+        self.containers.values().map(running).max().unwrap_or(0) as u32
+    }
+}
+
+fn last_observed(series: &Series) -> Option<Timestamp> {
+    let last = series.values().iter().rposition(Option::is_some)?;
+    Some(series.time(last + 1))
+}
+
+/// The series combined step by step with `merge`; a step is a gap only where every series has one.
+///
+/// Series with another step than the first are left out: one source collects at one step.
+fn combine<'a>(
+    all: impl Iterator<Item = &'a Series>,
+    merge: fn(f64, f64) -> f64,
+) -> Option<Series> {
+    let all: Vec<&Series> = all.filter(|s| !s.is_empty()).collect();
+    let step = all.first()?.step();
+    let start = step.floor(all.iter().map(|s| s.start()).min()?);
+    let end = all.iter().map(|s| s.end()).max()?;
+    let mut values = vec![None; steps_between(start, end, step)];
+    for series in all.iter().filter(|s| s.step() == step) {
+        let offset = steps_between(start, step.floor(series.start()), step);
+        for (cell, value) in values[offset..].iter_mut().zip(series.values()) {
+            *cell = match (*cell, *value) {
+                (Some(a), Some(b)) => Some(merge(a, b)),
+                (a, b) => a.or(b),
+            };
+        }
+    }
+    Series::new(start, step, values).ok()
+}
+
+fn steps_between(start: Timestamp, end: Timestamp, step: Step) -> usize {
+    let seconds = end.as_second() - start.as_second();
+    usize::try_from(seconds / i64::from(step.seconds())).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(start: i64, values: &[Option<f64>]) -> Series {
+        Series::new(Timestamp::from_second(start).unwrap(), Step::MINUTE, values.to_vec()).unwrap()
+    }
+
+    fn two_pods() -> Dataset {
+        let mut dataset = Dataset::new("shop/cart".parse().unwrap());
+        let container = ContainerUsage {
+            cpu: [
+                ("a".to_owned(), series(0, &[Some(1.0), None, Some(1.0)])),
+                ("b".to_owned(), series(60, &[None, Some(2.0)])),
+            ]
+            .into(),
+            memory: [
+                ("a".to_owned(), series(0, &[Some(10.0), Some(10.0)])),
+                ("b".to_owned(), series(60, &[Some(30.0)])),
+            ]
+            .into(),
+            ..ContainerUsage::default()
+        };
+        dataset.containers.insert("server".to_owned(), container);
+        dataset
+    }
+
+    #[test]
+    fn cpu_adds_up_over_pods_and_memory_is_that_of_the_largest() {
+        let signals = two_pods().signals();
+        assert_eq!(signals[&Signal::Cpu].values(), [Some(1.0), None, Some(3.0)]);
+        assert_eq!(signals[&Signal::Memory].values(), [Some(10.0), Some(30.0)]);
+        assert!(!signals.contains_key(&Signal::RequestRate));
+    }
+
+    #[test]
+    fn replicas_are_the_pods_that_still_run_unless_counted() {
+        let mut dataset = two_pods();
+        assert_eq!(dataset.current_replicas(), 2);
+        dataset.replicas = Some(series(0, &[Some(3.0), None]));
+        assert_eq!(dataset.current_replicas(), 3);
+    }
+
+    #[test]
+    fn shares_of_containers_sum_to_one() {
+        let mut dataset = two_pods();
+        let sidecar = dataset.containers["server"].clone();
+        dataset.containers.insert("sidecar".to_owned(), sidecar);
+        let (cpu, memory) =
+            dataset.shares().values().fold((0.0, 0.0), |a, s| (a.0 + s.0, a.1 + s.1));
+        assert!((cpu - 1.0).abs() < 1e-12 && (memory - 1.0).abs() < 1e-12);
+    }
+}

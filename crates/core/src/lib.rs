@@ -1,0 +1,28 @@
+//! The vocabulary every part of MOrA shares: quantities, series, workloads, forecasts and plans.
+//!
+//! Everything here is pure: no clock, no I/O, no randomness. A value that exists is valid; the
+//! fallible step is its construction.
+
+mod baseline;
+mod call_graph;
+mod dataset;
+mod forecast;
+mod plan;
+mod quantile;
+mod quantity;
+mod series;
+mod signal;
+mod workload;
+
+pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
+pub use call_graph::{CallGraph, CallRatio};
+pub use dataset::{ContainerUsage, Dataset, ResourceClaim};
+pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
+pub use plan::{
+    Capacity, Cut, ForecastPoint, Justification, Plan, PlanStatus, Recommendation, Source, Target,
+};
+pub use quantile::{Quantile, QuantileError, empirical_quantile};
+pub use quantity::{Bytes, Millicores, QuantityError};
+pub use series::{Series, SeriesError, Slot, Step};
+pub use signal::{Signal, UnknownSignal};
+pub use workload::{WorkloadError, WorkloadKind, WorkloadRef};

@@ -1,0 +1,204 @@
+//! What the coordinator recommends.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Bytes, Millicores, Rung, Step, WorkloadRef};
+
+/// A coordinated recommendation for every workload of an application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of this schema; grows when a field changes its meaning.
+    pub schema: u32,
+    /// Identifier, unique per coordinator run.
+    pub id: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Whether every workload got a forecast and everything fits.
+    pub status: PlanStatus,
+    /// Start of the first slot of the schedules.
+    pub start: Timestamp,
+    /// Width of a slot in seconds.
+    pub slot: Step,
+    /// What there was to give; `None` where no cluster was looked at.
+    pub capacity: Option<Capacity>,
+    /// One per container, ordered by workload and container.
+    pub recommendations: Vec<Recommendation>,
+    /// What could not be given.
+    pub cuts: Vec<Cut>,
+    /// What the reader should know, each a sentence.
+    pub warnings: Vec<String>,
+}
+
+/// Whether a plan can be followed as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanStatus {
+    /// Every workload is on its forecast and everything fits.
+    Complete,
+    /// Some workload is on its baseline.
+    Degraded,
+    /// The demand does not fit under the cap; cuts are listed.
+    Violation,
+}
+
+/// What the cluster can give to the managed workloads.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Capacity {
+    /// CPU of all nodes that pods can use.
+    pub cpu_allocatable: Millicores,
+    /// Memory of all nodes that pods can use.
+    pub memory_allocatable: Bytes,
+    /// CPU requested by workloads outside the plan.
+    pub cpu_unmanaged: Millicores,
+    /// Memory requested by workloads outside the plan.
+    pub memory_unmanaged: Bytes,
+    /// Share of what is allocatable that may be requested, in (0, 1].
+    pub cap: f64,
+}
+
+impl Capacity {
+    /// CPU the plan may request over all replicas: `cap * allocatable - unmanaged`.
+    #[must_use]
+    pub fn cpu(&self) -> Millicores {
+        Millicores::new((self.cpu_allocatable.get() as f64 * self.cap).floor() as u64)
+            .saturating_sub(self.cpu_unmanaged)
+    }
+
+    /// Memory the plan may request over all replicas: `cap * allocatable - unmanaged`.
+    #[must_use]
+    pub fn memory(&self) -> Bytes {
+        Bytes::new((self.memory_allocatable.get() as f64 * self.cap).floor() as u64)
+            .saturating_sub(self.memory_unmanaged)
+    }
+}
+
+/// The recommended request of one resource, per replica.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Target<Q> {
+    /// The request in force; `None` where none is set or known.
+    pub current: Option<Q>,
+    /// The request to set.
+    pub target: Q,
+    /// A request below this is likely too small.
+    pub lower_bound: Q,
+    /// A request above this is likely wasted.
+    pub upper_bound: Q,
+    /// The target before bounds and policy.
+    pub uncapped_target: Q,
+}
+
+/// The recommendation for one container.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recommendation {
+    /// The workload.
+    pub workload: WorkloadRef,
+    /// The container in its pods.
+    pub container: String,
+    /// Replicas the request is divided over.
+    pub replicas: u32,
+    /// CPU per replica.
+    pub cpu: Target<Millicores>,
+    /// Memory per replica.
+    pub memory: Target<Bytes>,
+    /// CPU and memory per replica, slot by slot; empty for a baseline, which is the same at all times.
+    pub schedule: Vec<ForecastPoint>,
+    /// Where the numbers come from.
+    pub source: Source,
+    /// The reasoning behind the numbers.
+    pub justification: Justification,
+}
+
+/// The requests of one slot, per replica.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ForecastPoint {
+    /// Start of the slot.
+    pub start: Timestamp,
+    /// CPU request per replica.
+    pub cpu: Millicores,
+    /// Memory request per replica.
+    pub memory: Bytes,
+}
+
+/// Where a recommendation comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Source {
+    /// A worker's forecast.
+    Forecast {
+        /// Which step of the ladder answered for CPU.
+        rung: Rung,
+        /// Version of the model.
+        model_version: String,
+    },
+    /// The statistical rule, and why no forecast was used.
+    Baseline {
+        /// The reason, a sentence.
+        reason: String,
+    },
+    /// The statistical rule, because it was asked for.
+    Statistical,
+}
+
+/// The reasoning behind a recommendation; CPU amounts are cores of the whole workload.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Justification {
+    /// The workload's own forecast at its peak.
+    pub own_cpu_peak: Option<f64>,
+    /// CPU at the peak of the load that its callers will send.
+    pub propagated_cpu_peak: Option<f64>,
+    /// Requests per second at that peak, by caller.
+    pub callers: BTreeMap<WorkloadRef, f64>,
+    /// Weight of the own forecast against the propagated one, in [0, 1].
+    pub own_weight: Option<f64>,
+    /// Priority that decided the share when capacity was short; higher is served first.
+    pub priority: i32,
+    /// Pinball loss of the CPU model divided by the baseline's, in its back-test.
+    pub pinball_ratio: Option<f64>,
+    /// Observed coverage of the stated quantile in the back-test.
+    pub observed_coverage: Option<f64>,
+    /// Rolling origins behind both.
+    pub origins: u32,
+    /// What the reader should know, each a sentence.
+    pub notes: Vec<String>,
+}
+
+/// An amount that policy took away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// The workload.
+    pub workload: WorkloadRef,
+    /// The container.
+    pub container: String,
+    /// CPU not given, over all replicas.
+    pub cpu: Millicores,
+    /// Memory not given, over all replicas.
+    pub memory: Bytes,
+    /// Why, a sentence.
+    pub reason: String,
+}
+
+impl Plan {
+    /// The schema version this build writes.
+    pub const SCHEMA: u32 = 1;
+
+    /// CPU requested over all replicas.
+    #[must_use]
+    pub fn total_cpu(&self) -> Millicores {
+        self.recommendations
+            .iter()
+            .map(|r| Millicores::new(r.cpu.target.get() * u64::from(r.replicas)))
+            .sum()
+    }
+
+    /// Memory requested over all replicas.
+    #[must_use]
+    pub fn total_memory(&self) -> Bytes {
+        self.recommendations
+            .iter()
+            .map(|r| Bytes::new(r.memory.target.get() * u64::from(r.replicas)))
+            .sum()
+    }
+}
