@@ -1,1 +1,16 @@
-//! Under construction.
+//! What every MOrA process needs around its own work: layered configuration, logging, a gRPC
+//! server with health and reflection, client channels, and a clean stop.
+
+mod channel;
+mod config;
+mod exit;
+mod server;
+mod stop;
+mod telemetry;
+
+pub use channel::{EndpointError, channel};
+pub use config::{ConfigError, load_config};
+pub use exit::{Exit, report};
+pub use server::{GrpcServer, Readiness, ServeError};
+pub use stop::stop_signal;
+pub use telemetry::init_telemetry;

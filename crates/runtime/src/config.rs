@@ -1,0 +1,170 @@
+//! Configuration in layers: defaults, then a YAML file, then the environment.
+
+use std::path::{Path, PathBuf};
+
+use figment::providers::{Env, Serialized};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+/// Why there is no usable configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {}; check the path given with --config", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not YAML.
+    #[error("the configuration file {} is not YAML that can be read; mend the line named below", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<serde_saphyr::Error>,
+    },
+    /// A key is unknown, or its value has the wrong type.
+    #[error("{problem}; mend it in {layer}")]
+    Value {
+        /// The key and what is wrong with it.
+        problem: String,
+        /// The layer that set it.
+        layer: String,
+    },
+}
+
+/// The configuration `T`: its defaults, overlaid by `file`, overlaid by variables `MORA__KEY` and
+/// `MORA__SECTION__KEY`.
+///
+/// Fails when the file cannot be read, or a layer sets an unknown key or a value of the wrong type;
+/// the error names the layer. `T` must deny unknown fields.
+pub fn load_config<T>(file: Option<&Path>) -> Result<T, ConfigError>
+where
+    T: Default + Serialize + DeserializeOwned,
+{
+    let mut layers = Figment::from(Serialized::defaults(T::default()));
+    if let Some(path) = file {
+        layers = layers.merge(YamlFile::read(path)?);
+    }
+    layers.merge(Env::prefixed("MORA__").split("__")).extract().map_err(|error| describe(&error))
+}
+
+fn describe(error: &figment::Error) -> ConfigError {
+    let key = error.path.join(".");
+    let layer = match &error.metadata {
+        Some(metadata) => match &metadata.source {
+            Some(source) => format!("{} {source}", metadata.name),
+            None => metadata.name.to_string(),
+        },
+        None => "the configuration".to_owned(),
+    };
+    let problem = if key.is_empty() {
+        error.kind.to_string()
+    } else {
+        format!("configuration key `{key}`: {}", error.kind)
+    };
+    ConfigError::Value { problem, layer }
+}
+
+struct YamlFile {
+    path: PathBuf,
+    content: serde_json::Value,
+}
+
+impl YamlFile {
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let path = path.to_owned();
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+        let content =
+            serde_saphyr::from_str::<Option<serde_json::Value>>(&text).map_err(|source| {
+                ConfigError::Parse { path: path.clone(), source: Box::new(source) }
+            })?;
+        Ok(Self { path, content: content.unwrap_or_else(|| serde_json::json!({})) })
+    }
+}
+
+impl Provider for YamlFile {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("the YAML file", self.path.as_path())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let value = Value::serialize(&self.content)?;
+        let dict = value.into_dict().ok_or_else(|| {
+            figment::Error::from("the top level must be keys with values".to_owned())
+        })?;
+        Ok(Map::from([(Profile::Default, dict)]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use std::io::Write;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Example {
+        cap: f64,
+        nested: Nested,
+    }
+
+    #[derive(Debug, PartialEq, Default, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Nested {
+        names: Vec<String>,
+        retries: u32,
+    }
+
+    impl Default for Example {
+        fn default() -> Self {
+            Self { cap: 0.8, nested: Nested::default() }
+        }
+    }
+
+    fn from_text(text: &str) -> Result<Example, ConfigError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        load_config(Some(file.path()))
+    }
+
+    #[test]
+    fn a_file_overlays_the_defaults_key_by_key() {
+        let config = from_text("nested:\n  names: [a, b]\n").unwrap();
+        assert!((config.cap - 0.8).abs() < f64::EPSILON);
+        assert_eq!(config.nested.names, ["a", "b"]);
+        assert_eq!(from_text("").unwrap(), Example::default());
+    }
+
+    #[test]
+    fn an_unknown_key_names_itself_and_the_file() {
+        let message = from_text("nested:\n  retry: 3\n").unwrap_err().to_string();
+        assert!(message.contains("retry") && message.contains("retries"), "{message}");
+        assert!(message.contains("the YAML file"), "{message}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_names_its_key() {
+        let message = from_text("nested:\n  retries: many\n").unwrap_err().to_string();
+        assert!(
+            message.contains("nested.retries") && message.contains("the YAML file"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn an_absent_file_and_broken_yaml_are_told_apart() {
+        let absent = load_config::<Example>(Some(Path::new("/absent/mora.yaml"))).unwrap_err();
+        assert!(matches!(absent, ConfigError::Read { .. }));
+        assert!(matches!(from_text("cap: [1").unwrap_err(), ConfigError::Parse { .. }));
+    }
+}

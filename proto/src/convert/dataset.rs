@@ -1,0 +1,154 @@
+//! Datasets, streamed in parts.
+
+use std::collections::BTreeMap;
+
+use mora_core::{ContainerUsage, Dataset, ResourceClaim, Series, Signal, WorkloadRef};
+use thiserror::Error;
+
+use crate::v1::export_dataset_response::Part;
+use crate::{FieldError, required, v1};
+
+/// Why received parts are not a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("part {index} of the dataset of {workload} cannot be used")]
+pub struct DatasetError {
+    /// Index of the part.
+    pub index: usize,
+    /// The workload.
+    pub workload: WorkloadRef,
+    /// The field.
+    #[source]
+    pub field: FieldError,
+}
+
+/// A dataset cut into messages, one per series and claim.
+#[must_use]
+pub fn dataset_parts(dataset: &Dataset) -> Vec<v1::ExportDatasetResponse> {
+    let containers =
+        dataset.containers.iter().flat_map(|(name, usage)| container_parts(name, usage));
+    let request_rate = dataset.request_rate.iter().map(|s| Part::RequestRate(s.into()));
+    let replicas = dataset.replicas.iter().map(|s| Part::Replicas(s.into()));
+    let calls = dataset.calls.iter().map(|(caller, series)| {
+        Part::Calls(v1::CallerRate { caller: Some(caller.into()), series: Some(series.into()) })
+    });
+    containers
+        .chain(request_rate)
+        .chain(replicas)
+        .chain(calls)
+        .map(|part| v1::ExportDatasetResponse { part: Some(part) })
+        .collect()
+}
+
+fn container_parts(name: &str, usage: &ContainerUsage) -> Vec<Part> {
+    let claim = v1::ContainerClaim { container: name.to_owned(), claim: Some(usage.claim.into()) };
+    let pods = |signal: v1::Signal, pods: &BTreeMap<String, Series>| -> Vec<Part> {
+        let part = |(pod, series): (&String, &Series)| {
+            Part::Usage(v1::PodUsage {
+                container: name.to_owned(),
+                pod: pod.clone(),
+                signal: signal.into(),
+                series: Some(series.into()),
+            })
+        };
+        pods.iter().map(part).collect()
+    };
+    [
+        vec![Part::Claim(claim)],
+        pods(v1::Signal::Cpu, &usage.cpu),
+        pods(v1::Signal::Memory, &usage.memory),
+    ]
+    .concat()
+}
+
+/// The dataset of `workload` put together from its parts, in any order.
+///
+/// Fails on the first part with a bad or missing field.
+pub fn dataset_from_parts(
+    workload: WorkloadRef,
+    parts: impl IntoIterator<Item = v1::ExportDatasetResponse>,
+) -> Result<Dataset, DatasetError> {
+    let mut dataset = Dataset::new(workload);
+    for (index, part) in parts.into_iter().enumerate() {
+        add(&mut dataset, part).map_err(|field| DatasetError {
+            index,
+            workload: dataset.workload.clone(),
+            field,
+        })?;
+    }
+    Ok(dataset)
+}
+
+fn add(dataset: &mut Dataset, message: v1::ExportDatasetResponse) -> Result<(), FieldError> {
+    let part = message.part.ok_or_else(|| FieldError::new("part", "is missing"))?;
+    match part {
+        Part::Claim(part) => {
+            let claim = part.claim.ok_or_else(|| FieldError::new("claim.claim", "is missing"))?;
+            dataset.containers.entry(part.container).or_default().claim =
+                ResourceClaim::from(claim);
+        }
+        Part::Usage(part) => add_usage(dataset, part).map_err(|e| e.within("usage"))?,
+        Part::RequestRate(series) => {
+            dataset.request_rate = Some(required(Some(series), "request_rate")?);
+        }
+        Part::Replicas(series) => dataset.replicas = Some(required(Some(series), "replicas")?),
+        Part::Calls(part) => {
+            let caller = required(part.caller, "calls.caller")?;
+            dataset.calls.insert(caller, required(part.series, "calls.series")?);
+        }
+    }
+    Ok(())
+}
+
+fn add_usage(dataset: &mut Dataset, part: v1::PodUsage) -> Result<(), FieldError> {
+    let signal = Signal::try_from(part.signal()).map_err(|e| e.within("signal"))?;
+    let series = required(part.series, "series")?;
+    let container = dataset.containers.entry(part.container).or_default();
+    let pods = match signal {
+        Signal::Cpu => &mut container.cpu,
+        Signal::Memory => &mut container.memory,
+        Signal::RequestRate => {
+            return Err(FieldError::new(
+                "signal",
+                "must be CPU or memory; rates are not per container",
+            ));
+        }
+    };
+    pods.insert(part.pod, series);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use mora_core::{Millicores, Step};
+
+    fn dataset() -> Dataset {
+        let series =
+            Series::new(Timestamp::UNIX_EPOCH, Step::MINUTE, vec![Some(1.0), None]).unwrap();
+        let mut dataset = Dataset::new("shop/cart".parse().unwrap());
+        let claim = ResourceClaim { cpu_request: Some(Millicores::new(100)), ..Default::default() };
+        let pods: BTreeMap<String, Series> = [("cart-1".to_owned(), series.clone())].into();
+        let usage = ContainerUsage { claim, cpu: pods.clone(), memory: pods };
+        dataset.containers.insert("server".to_owned(), usage);
+        dataset.request_rate = Some(series.clone());
+        dataset.replicas = Some(series.clone());
+        dataset.calls.insert("shop/frontend".parse().unwrap(), series);
+        dataset
+    }
+
+    #[test]
+    fn a_dataset_survives_the_wire_in_any_order_of_parts() {
+        let mut parts = dataset_parts(&dataset());
+        parts.reverse();
+        assert_eq!(dataset_from_parts(dataset().workload, parts), Ok(dataset()));
+    }
+
+    #[test]
+    fn a_bad_part_is_named_by_index_and_field() {
+        let mut parts = dataset_parts(&dataset());
+        parts.push(v1::ExportDatasetResponse { part: None });
+        let error = dataset_from_parts(dataset().workload, parts).unwrap_err();
+        assert_eq!((error.index, error.field.path()), (6, "part"));
+    }
+}
