@@ -1,1 +1,15 @@
-//! Cross-service and end-to-end tests of MOrA.
+//! What the cross-service tests stand on: real tools, real processes, and recorded data as a real
+//! cluster's Prometheus would hold it.
+
+mod cluster_metrics;
+mod open_metrics;
+mod process;
+mod prometheus;
+mod recording;
+pub mod tools;
+
+pub use cluster_metrics::write_cluster_metrics;
+pub use open_metrics::{MetricKind, OpenMetricsWriter};
+pub use process::{Process, ProcessError, free_port};
+pub use prometheus::{Measured, Prometheus, PrometheusError, QueryError};
+pub use recording::{Origin, Recording, RecordingError};

@@ -34,6 +34,13 @@ impl Termination for Exit {
     }
 }
 
+/// An error and its causes in one line, outermost first, for a log or a message.
+#[must_use]
+pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |e| e.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// The exit of a finished process; a failure is printed to standard error with its causes.
 pub fn report<E>(result: Result<Exit, E>) -> Exit
 where

@@ -7,10 +7,12 @@ mod exit;
 mod server;
 mod stop;
 mod telemetry;
+mod workers;
 
 pub use channel::{EndpointError, channel};
 pub use config::{ConfigError, load_config};
-pub use exit::{Exit, report};
+pub use exit::{Exit, report, with_causes};
 pub use server::{GrpcServer, Readiness, ServeError};
 pub use stop::stop_signal;
 pub use telemetry::init_telemetry;
+pub use workers::WorkerEndpoints;

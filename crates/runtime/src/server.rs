@@ -58,9 +58,14 @@ impl Readiness {
         readiness
     }
 
-    /// From now on health checks answer SERVING.
+    /// From now on health checks of every service answer SERVING.
     pub async fn ready(&self) {
         self.set(ServingStatus::Serving).await;
+    }
+
+    /// From now on health checks of `service` answer SERVING; the empty name stands for the process.
+    pub async fn ready_service(&self, service: &str) {
+        self.reporter.set_service_status(service, ServingStatus::Serving).await;
     }
 
     async fn set(&self, status: ServingStatus) {
@@ -106,15 +111,11 @@ impl GrpcServer {
         let health = tonic_health::pb::health_server::HealthServer::new(
             tonic_health::server::HealthService::from_health_reporter(readiness.reporter.clone()),
         );
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(mora_proto::DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
+        let served = readiness.services;
         let routes = services
             .add_service(health)
-            .add_service(reflection().build_v1().map_err(ServeError::Reflection)?)
-            .add_service(reflection().build_v1alpha().map_err(ServeError::Reflection)?);
+            .add_service(reflection(served).build_v1().map_err(ServeError::Reflection)?)
+            .add_service(reflection(served).build_v1alpha().map_err(ServeError::Reflection)?);
         tracing::info!(address = %self.address, "listening on {}", self.address);
         let stopping = {
             let stop = stop.clone();
@@ -135,6 +136,15 @@ impl GrpcServer {
             }
         }
     }
+}
+
+/// Reflection that lists what this process serves, and nothing else of the contract.
+fn reflection(services: &[&'static str]) -> tonic_reflection::server::Builder<'static> {
+    let builder = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(mora_proto::DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name("grpc.health.v1.Health");
+    services.iter().fold(builder, |builder, service| builder.with_service_name(*service))
 }
 
 async fn grace_over(stop: &CancellationToken) {

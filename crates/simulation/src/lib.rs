@@ -1,1 +1,16 @@
-//! Under construction.
+//! A simulated Online Boutique: weeks of series with the shape of the real application and a truth
+//! that is known, also for the time after the series end.
+//!
+//! Everything is a pure function of the options and an instant: any window of the same boutique
+//! shows the same values, so a forecast can be held against what "happened" next.
+
+mod boutique;
+mod load;
+mod noise;
+mod outage;
+mod pods;
+mod profile;
+mod traffic;
+mod window;
+
+pub use boutique::{Boutique, BoutiqueError, BoutiqueOptions};

@@ -1,0 +1,43 @@
+//! `mora`: forecasts and coordinated recommendations from one command.
+
+mod demo;
+mod embedded;
+mod hindsight;
+mod progress;
+mod recommend;
+mod report;
+
+use clap::{Parser, Subcommand};
+use mora_runtime::{Exit, init_telemetry};
+
+/// Forecasts what each microservice will need and recommends CPU, memory and replicas together.
+///
+/// Exit codes: 0 done, 1 failure, 2 wrong usage, 3 plan with some workload on its baseline, 4 plan that
+/// does not fit under the cap.
+#[derive(Debug, Parser)]
+#[command(name = "mora", version, about, long_about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole system on a simulated shop, in one process, with nothing installed
+    Demo(demo::DemoArguments),
+    /// Recommend requests for workloads from their history in a Prometheus
+    Recommend(recommend::RecommendArguments),
+}
+
+#[tokio::main]
+async fn main() -> Exit {
+    if std::env::var_os("MORA_LOG").is_some() {
+        init_telemetry();
+    }
+    mora_collector::install_crypto_provider();
+    let ended = match Arguments::parse().command {
+        Command::Demo(arguments) => demo::demo(arguments).await,
+        Command::Recommend(arguments) => recommend::recommend(arguments).await,
+    };
+    mora_runtime::report(ended)
+}

@@ -1,0 +1,148 @@
+//! The HTML report: one file, no network, light and dark.
+
+mod plot;
+mod style;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use mora_coordinator::Evidence;
+use mora_core::{Bytes, Plan, Recommendation, Series, Source, WorkloadRef};
+
+use self::plot::plot;
+use self::style::STYLE;
+
+/// What the report shows.
+pub(crate) struct Report<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) plan: &'a Plan,
+    pub(crate) evidence: &'a Evidence,
+    /// CPU used on the planned day, in cores over all pods, where it is known.
+    pub(crate) actual: &'a BTreeMap<WorkloadRef, Series>,
+    /// Sentences for the top of the page.
+    pub(crate) findings: &'a [String],
+}
+
+/// The whole page.
+pub(crate) fn html(report: &Report<'_>) -> String {
+    let mut page = String::new();
+    let title = escape(report.title);
+    let plan = report.plan;
+    page += "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
+    page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
+    page += &format!("<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n");
+    page += &format!("<h1>{title}</h1>\n<p>Plan {} of {}, for {} slots from {}.</p>\n", escape(&plan.id), plan.created_at, slots(plan), plan.start);
+    page += &paragraphs("finding", report.findings);
+    page += &paragraphs("warning", &plan.warnings);
+    page += &summary(plan);
+    page += &cuts(plan);
+    page += LEGEND;
+    for recommendation in &plan.recommendations {
+        page += &section(report, recommendation);
+    }
+    page += "</body>\n</html>\n";
+    page
+}
+
+const LEGEND: &str = "<h2>Workloads</h2>\n<p class=\"legend\"><span class=\"history\">history</span> \
+    <span class=\"median\">forecast, median</span> <span class=\"upper\">forecast, upper quantile</span> \
+    <span class=\"request\">request, all replicas</span> <span class=\"actual\">what came</span></p>\n";
+
+fn slots(plan: &Plan) -> usize {
+    plan.recommendations.iter().map(|r| r.schedule.len()).max().unwrap_or(0)
+}
+
+fn paragraphs(class: &str, sentences: &[String]) -> String {
+    sentences.iter().fold(String::new(), |mut page, sentence| {
+        // Writing to a string cannot fail.
+        let _infallible = writeln!(page, "<p class=\"{class}\">{}</p>", escape(sentence));
+        page
+    })
+}
+
+fn summary(plan: &Plan) -> String {
+    let head = ["workload", "replicas", "CPU now", "CPU", "memory now", "memory", "basis", "pinball ratio", "coverage"];
+    let head: String = head.iter().map(|name| format!("<th>{name}</th>")).collect();
+    let rows: String = plan.recommendations.iter().map(summary_row).collect();
+    format!("<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n")
+}
+
+fn summary_row(recommendation: &Recommendation) -> String {
+    let justification = &recommendation.justification;
+    let current = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
+    let share = |value: Option<f64>, digits: usize| {
+        value.map_or_else(|| "–".to_owned(), |v| format!("{v:.digits$}"))
+    };
+    let cells = [
+        format!("<a href=\"#{}\">{}</a>", anchor(recommendation), escape(recommendation.workload.name())),
+        recommendation.replicas.to_string(),
+        current(recommendation.cpu.current.map(|c| c.to_string())),
+        recommendation.cpu.target.to_string(),
+        current(recommendation.memory.current.map(|m| m.to_string())),
+        recommendation.memory.target.to_string(),
+        escape(&basis(&recommendation.source)),
+        share(justification.pinball_ratio, 2),
+        share(justification.observed_coverage, 3),
+    ];
+    let cells: String = cells.iter().map(|cell| format!("<td>{cell}</td>")).collect();
+    format!("<tr>{cells}</tr>\n")
+}
+
+fn basis(source: &Source) -> String {
+    match source {
+        Source::Forecast { rung, model_version } => format!("{}, {model_version}", rung.as_str()),
+        Source::Baseline { reason } => format!("baseline: {reason}"),
+        Source::Statistical => "statistical".to_owned(),
+    }
+}
+
+fn cuts(plan: &Plan) -> String {
+    let items: String = plan.cuts.iter().map(|cut| {
+        let workload = escape(&cut.workload.to_string());
+        let memory = if cut.memory == Bytes::ZERO { String::new() } else { format!(" and {} memory", cut.memory) };
+        format!("<li>{workload}: {} CPU{memory} not given: {}</li>\n", cut.cpu, escape(&cut.reason))
+    }).collect();
+    if items.is_empty() { items } else { format!("<h2>Cuts</h2>\n<ul>\n{items}</ul>\n") }
+}
+
+fn section(report: &Report<'_>, recommendation: &Recommendation) -> String {
+    let workload = &recommendation.workload;
+    let notes = paragraphs("note", &recommendation.justification.notes);
+    let plots = plot(report, recommendation);
+    format!(
+        "<section id=\"{}\">\n<h3>{} <small>{}</small></h3>\n{notes}{plots}</section>\n",
+        anchor(recommendation),
+        escape(workload.name()),
+        escape(&format!("{} in {}, container {}", workload.kind(), workload.namespace(), recommendation.container)),
+    )
+}
+
+fn anchor(recommendation: &Recommendation) -> String {
+    let workload = &recommendation.workload;
+    escape(&format!("{}-{}-{}", workload.namespace(), workload.name(), recommendation.container))
+}
+
+/// The text with the five characters HTML gives a meaning replaced.
+fn escape(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
+        match c {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            '\'' => escaped += "&#39;",
+            other => escaped.push(other),
+        }
+        escaped
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_cannot_become_markup() {
+        assert_eq!(escape("<b a=\"1\">&'"), "&lt;b a=&quot;1&quot;&gt;&amp;&#39;");
+    }
+}

@@ -1,0 +1,84 @@
+//! `mora-collector`: collects series, trains the workers, and serves what it has observed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Parser;
+use jiff::Timestamp;
+use mora_collector::{Collector, CollectorConfig, install_crypto_provider, log_round, serve};
+use mora_runtime::{Exit, GrpcServer, init_telemetry, load_config, report, stop_signal};
+use tokio_util::sync::CancellationToken;
+
+/// Collects metrics, trains the model-workers, and serves what it has observed over gRPC.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:50062", env = "MORA_LISTEN")]
+    listen: SocketAddr,
+    /// YAML configuration file
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Collect and train once, then end; fails when any worker could not be trained
+    #[arg(long)]
+    once: bool,
+}
+
+#[tokio::main]
+async fn main() -> Exit {
+    init_telemetry();
+    install_crypto_provider();
+    report(run(Arguments::parse()).await)
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    let config: CollectorConfig = load_config(arguments.config.as_deref())?;
+    let server = GrpcServer::bind(arguments.listen).await?;
+    let source = config.source.open()?;
+    tracing::info!("collecting from {}", source.describe());
+    let collector = Arc::new(Collector::new(source, config));
+    let now = Timestamp::now();
+    let count = collector.collect(now).await?;
+    tracing::info!("collected {count} workloads");
+    if arguments.once {
+        return train_once(&collector, now).await;
+    }
+    run_until_stopped(&collector, server, now).await?;
+    Ok(Exit::Success)
+}
+
+async fn train_once(collector: &Collector, now: Timestamp) -> anyhow::Result<Exit> {
+    let round = collector.train(now).await;
+    log_round(&round);
+    let failed = round.failed.len() + round.without_worker.len();
+    anyhow::ensure!(failed == 0, "{failed} workloads were not trained; see the log above");
+    Ok(Exit::Success)
+}
+
+async fn run_until_stopped(
+    collector: &Arc<Collector>,
+    server: GrpcServer,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let serving = serve(collector.clone(), server, stop.clone());
+    let collecting = async {
+        if let Some(round) = stop.run_until_cancelled(collector.train(now)).await {
+            log_round(&round);
+        }
+        collector.run(&stop).await;
+    };
+    let stopping = async {
+        tokio::select! {
+            () = stop_signal() => stop.cancel(),
+            () = stop.cancelled() => {}
+        }
+    };
+    let ((), (), served) = tokio::join!(collecting, stopping, async {
+        let served = serving.await;
+        stop.cancel();
+        served
+    });
+    Ok(served?)
+}

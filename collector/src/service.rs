@@ -1,0 +1,104 @@
+//! The gRPC service of the collector.
+
+use std::sync::Arc;
+
+use mora_core::{Dataset, Series, Signal, WorkloadRef};
+use mora_proto::v1::collector_service_server::{CollectorService, CollectorServiceServer};
+use mora_proto::{dataset_parts, required, timestamp_to_wire, v1};
+use mora_runtime::{GrpcServer, Readiness, ServeError};
+use tokio_stream::Iter;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+use crate::Collector;
+use crate::quality::quality;
+
+const SERVICES: [&str; 1] = ["mora.v1.CollectorService"];
+
+/// Serves what `collector` has observed on `server` until `stop` is cancelled.
+///
+/// Fails when the transport does.
+pub async fn serve(
+    collector: Arc<Collector>,
+    server: GrpcServer,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    let readiness = Readiness::unready(&SERVICES).await;
+    readiness.ready().await;
+    let routes = Routes::new(CollectorServiceServer::new(Service(collector)));
+    server.serve(routes, readiness, stop).await
+}
+
+struct Service(Arc<Collector>);
+
+type Parts = Iter<std::vec::IntoIter<Result<v1::ExportDatasetResponse, Status>>>;
+type Watching = Iter<std::vec::IntoIter<Result<v1::WatchExperimentResponse, Status>>>;
+
+#[tonic::async_trait]
+impl CollectorService for Service {
+    type ExportDatasetStream = Parts;
+    type WatchExperimentStream = Watching;
+
+    async fn list_workloads(
+        &self,
+        request: Request<v1::ListWorkloadsRequest>,
+    ) -> Result<Response<v1::ListWorkloadsResponse>, Status> {
+        let namespace = request.into_inner().namespace;
+        let wanted = |dataset: &Dataset| namespace.is_empty() || dataset.workload.namespace() == namespace;
+        let workloads = self.0.workloads().into_iter().filter(|(dataset, _)| wanted(dataset));
+        let workloads = workloads.map(|(dataset, training)| status_to_wire(&dataset, training));
+        Ok(Response::new(v1::ListWorkloadsResponse { workloads: workloads.collect() }))
+    }
+
+    async fn export_dataset(
+        &self,
+        request: Request<v1::ExportDatasetRequest>,
+    ) -> Result<Response<Parts>, Status> {
+        let workload: WorkloadRef = required(request.into_inner().workload, "workload")?;
+        let dataset = self.0.dataset(&workload).ok_or_else(|| {
+            Status::not_found(format!("{workload} is not under collection; check the configured namespaces"))
+        })?;
+        let parts: Vec<_> = dataset_parts(&dataset).into_iter().map(Ok).collect();
+        Ok(Response::new(tokio_stream::iter(parts)))
+    }
+
+    async fn start_experiment(
+        &self,
+        _: Request<v1::StartExperimentRequest>,
+    ) -> Result<Response<v1::StartExperimentResponse>, Status> {
+        Err(no_experiments())
+    }
+
+    async fn watch_experiment(
+        &self,
+        _: Request<v1::WatchExperimentRequest>,
+    ) -> Result<Response<Watching>, Status> {
+        Err(no_experiments())
+    }
+}
+
+fn no_experiments() -> Status {
+    Status::unimplemented("this build collects but does not run experiments")
+}
+
+fn status_to_wire(dataset: &Dataset, training: Option<v1::TrainingJob>) -> v1::WorkloadStatus {
+    let signals = dataset.signals();
+    v1::WorkloadStatus {
+        workload: Some((&dataset.workload).into()),
+        data_from: signals.values().map(Series::start).min().map(timestamp_to_wire),
+        data_until: dataset.end().map(timestamp_to_wire),
+        signals: signals.iter().map(|(signal, series)| signal_to_wire(*signal, series)).collect(),
+        training,
+    }
+}
+
+fn signal_to_wire(signal: Signal, series: &Series) -> v1::SignalStatus {
+    let quality = quality(series);
+    v1::SignalStatus {
+        signal: v1::Signal::from(signal).into(),
+        coverage: quality.coverage,
+        gaps: quality.gaps,
+        longest_gap_steps: quality.longest_gap_steps,
+    }
+}

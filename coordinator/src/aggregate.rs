@@ -1,0 +1,295 @@
+//! One workload's CPU once its own forecast and what its callers will send are brought together.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use mora_core::{
+    CallRatio, Dataset, Forecast, Justification, Quantile, Signal, SignalForecast, Step,
+    WorkloadRef,
+};
+
+use crate::graph::external_share;
+use crate::load_to_cpu::{LoadToCpu, elasticity};
+use crate::normal::normal_quantile;
+use crate::propagate::{Load, Traffic, propagate};
+use crate::{Evidence, Policy};
+
+/// A history shorter than this has not seen enough to be trusted over the callers' load.
+const YOUNG: SignedDuration = SignedDuration::from_hours(72);
+/// An entry that is forecast this far above all it ever received is heading for unseen load.
+const SURGE: f64 = 1.1;
+/// An entry that causes less than this share of a workload's load does not decide about it.
+const MINOR_SHARE: f64 = 0.1;
+/// Pinball loss over the baseline's where no back-test says better.
+const UNKNOWN_LOSS: f64 = 1.0;
+
+/// The application as a whole: its load, and where that leaves what was ever seen.
+pub(crate) struct Application<'a> {
+    evidence: &'a Evidence,
+    quantile: Quantile,
+    pub(crate) traffic: Traffic,
+    surges: BTreeMap<WorkloadRef, Vec<bool>>,
+    steps_per_slot: u32,
+}
+
+/// CPU of a workload per slot, in cores over all replicas, and why.
+pub(crate) struct AdjustedCpu {
+    /// At the policy's quantile.
+    pub(crate) path: Vec<f64>,
+    /// What the callers' load changed, per slot; 1 where nothing.
+    pub(crate) factors: Vec<f64>,
+    pub(crate) justification: Justification,
+}
+
+/// The request rate by the workload's own forecast and by its callers, per slot.
+struct Rates<'a> {
+    own: &'a [f64],
+    propagated: &'a [f64],
+}
+
+impl<'a> Application<'a> {
+    /// Propagates the load of the entries of `evidence`.
+    pub(crate) fn new(evidence: &'a Evidence, policy: &Policy) -> Self {
+        let step = rate_step(evidence);
+        let entries = entries(evidence, policy.quantile);
+        let traffic = propagate(&evidence.graph, &entries, evidence.slots, step);
+        let surges = entries
+            .keys()
+            .filter_map(|w| Some((w.clone(), surge(evidence, w, policy.quantile)?)))
+            .collect();
+        let steps_per_slot = (evidence.slot.seconds() / step.seconds()).max(1);
+        Self { evidence, quantile: policy.quantile, traffic, surges, steps_per_slot }
+    }
+
+    /// The workload's CPU at the policy's quantile; `None` where its forecast has no CPU.
+    pub(crate) fn adjusted_cpu(&self, forecast: &Forecast) -> Option<AdjustedCpu> {
+        let signal = forecast.signals.get(&Signal::Cpu)?;
+        let own = path_at(signal, self.quantile)?.1;
+        let mut justification = Justification {
+            own_cpu_peak: Some(highest(own)),
+            pinball_ratio: signal.skill.pinball_ratio,
+            observed_coverage: signal.confidence.map(|c| c.observed),
+            origins: signal.skill.origins,
+            ..Justification::default()
+        };
+        let path = self.follow_callers(forecast, own, &mut justification);
+        let factor = |(adjusted, own): (&f64, &f64)| if *own > 0.0 { adjusted / own } else { 1.0 };
+        let factors = path.iter().zip(own).map(factor).collect();
+        Some(AdjustedCpu { path, factors, justification })
+    }
+
+    /// How much more a young or surging workload needs than its history shows, in [1, 2], and why.
+    pub(crate) fn raise_of_baseline(&self, dataset: &Dataset) -> Option<(f64, String)> {
+        let rate = dataset.request_rate.as_ref()?;
+        let propagated = self.propagated(&dataset.workload)?;
+        let surging = (0..propagated.len()).any(|slot| self.surging(&dataset.workload, slot));
+        let factor = elasticity(rate.observed().reduce(f64::max)?, highest(&propagated));
+        let reason = match (is_young(dataset), surging) {
+            (true, _) => "its history is younger than 3 days",
+            (_, true) => "an entry heads for load it never had",
+            _ => return None,
+        };
+        (factor > 1.0).then(|| {
+            (factor, format!("CPU is raised {factor:.2} times for what the callers will send, because {reason}"))
+        })
+    }
+
+    fn follow_callers(
+        &self,
+        forecast: &Forecast,
+        own: &[f64],
+        why: &mut Justification,
+    ) -> Vec<f64> {
+        let Some(propagated) = self.propagated(&forecast.workload) else {
+            self.note_blindness(&forecast.workload, why);
+            return own.to_vec();
+        };
+        why.callers = self.callers_at(&forecast.workload, highest_slot(&propagated));
+        let rate = forecast.signals.get(&Signal::RequestRate);
+        let Some((_, own_rate)) = rate.and_then(|signal| path_at(signal, self.quantile)) else {
+            why.notes.push("its own request rate is not forecast, so the callers' load could not be compared with it".to_owned());
+            return own.to_vec();
+        };
+        let rates = Rates { own: own_rate, propagated: &propagated };
+        self.reconcile(&forecast.workload, own, &rates, why)
+    }
+
+    /// CPU at the rate that own forecast and callers agree on.
+    fn reconcile(
+        &self,
+        workload: &WorkloadRef,
+        own: &[f64],
+        rates: &Rates<'_>,
+        why: &mut Justification,
+    ) -> Vec<f64> {
+        let dataset = self.evidence.datasets.get(workload);
+        let model = dataset.map_or(LoadToCpu::Proportional, LoadToCpu::learn);
+        let young = dataset.is_some_and(is_young);
+        let weight = if young { 0.0 } else { self.own_weight(workload) };
+        let cpu = |slot: usize, rate: f64| model.cpu(own[slot], rates.own[slot], rate);
+        let agreed = |slot: usize| {
+            let blend = weight * rates.own[slot] + (1.0 - weight) * rates.propagated[slot];
+            let overrides = self.surging(workload, slot);
+            if overrides { blend.max(rates.propagated[slot]) } else { blend }
+        };
+        let busiest = highest_slot(rates.propagated);
+        why.own_weight = Some(weight);
+        why.propagated_cpu_peak = Some(cpu(busiest, rates.propagated[busiest]));
+        if young {
+            why.notes.push(
+                "its history is younger than 3 days, so the callers' load decides".to_owned(),
+            );
+        }
+        if (0..own.len()).any(|slot| self.surging(workload, slot)) {
+            why.notes.push(
+                "an entry heads for load it never had, so the callers' load is a minimum"
+                    .to_owned(),
+            );
+        }
+        (0..own.len()).map(|slot| cpu(slot, agreed(slot))).collect()
+    }
+
+    /// The rate that arrives at `workload` at the policy's quantile; `None` where nobody calls it or
+    /// the load of a caller is unknown.
+    fn propagated(&self, workload: &WorkloadRef) -> Option<Vec<f64>> {
+        let called = self.traffic.graph.callers(workload).any(|(_, call)| call.ratio > 0.0);
+        if !called || self.traffic.blind.contains(workload) {
+            return None;
+        }
+        let load = self.traffic.loads.get(workload)?;
+        (highest(&load.mean) > 0.0).then(|| load.upper(self.quantile, self.steps_per_slot))
+    }
+
+    fn note_blindness(&self, workload: &WorkloadRef, why: &mut Justification) {
+        if self.traffic.blind.contains(workload) {
+            why.notes.push(
+                "the load of an entry that leads here is unknown, so only its own forecast counts"
+                    .to_owned(),
+            );
+        }
+    }
+
+    fn callers_at(&self, workload: &WorkloadRef, slot: usize) -> BTreeMap<WorkloadRef, f64> {
+        let sent = |(caller, call): (&WorkloadRef, &CallRatio)| {
+            let rate = self.traffic.loads.get(caller)?.mean.get(slot)? * call.ratio;
+            (rate > 0.0).then(|| (caller.clone(), rate))
+        };
+        self.traffic.graph.callers(workload).filter_map(sent).collect()
+    }
+
+    /// Whether an entry that causes a fair share of the workload's load leaves its own range.
+    fn surging(&self, workload: &WorkloadRef, slot: usize) -> bool {
+        let Some(origins) = self.traffic.origins.get(workload) else { return false };
+        let total: f64 = origins.values().sum();
+        let leaves = |entry: &WorkloadRef| self.surges.get(entry).is_some_and(|s| s[slot]);
+        origins.iter().any(|(entry, rate)| *rate >= MINOR_SHARE * total && leaves(entry))
+    }
+
+    /// The weight of the own rate forecast: the loss of the callers' load over the sum of both losses.
+    ///
+    /// The callers' load errs as their own forecasts do, and by the spread of the call ratios.
+    fn own_weight(&self, workload: &WorkloadRef) -> f64 {
+        let own = self.loss(workload);
+        let sums = |sum: (f64, f64), (caller, call): (&WorkloadRef, &CallRatio)| {
+            let caller_load = self.traffic.loads.get(caller).map_or(0.0, |l| highest(&l.mean));
+            let rate = call.ratio * caller_load;
+            let spread = if call.ratio > 0.0 { call.spread / call.ratio } else { 0.0 };
+            (sum.0 + rate, sum.1 + rate * (self.loss(caller) + spread))
+        };
+        let (rate, weighed) = self.traffic.graph.callers(workload).fold((0.0, 0.0), sums);
+        let callers = if rate > 0.0 { weighed / rate } else { UNKNOWN_LOSS };
+        if own + callers > 0.0 { callers / (own + callers) } else { 0.5 }
+    }
+
+    fn loss(&self, workload: &WorkloadRef) -> f64 {
+        let forecast = self.evidence.forecast(workload).ok();
+        let skill = forecast.and_then(|f| f.signals.get(&Signal::RequestRate)).map(|s| s.skill);
+        skill.and_then(|s| s.pinball_ratio).unwrap_or(UNKNOWN_LOSS)
+    }
+}
+
+/// The path at `quantile`, else at the next higher one, else the highest there is; `None` without a path.
+pub(crate) fn path_at(signal: &SignalForecast, quantile: Quantile) -> Option<(Quantile, &[f64])> {
+    let found = signal.paths.range(quantile..).next().or_else(|| signal.paths.last_key_value());
+    found.map(|(quantile, path)| (*quantile, path.as_slice()))
+}
+
+/// The largest value of a path, and 0 for an empty one.
+pub(crate) fn highest(path: &[f64]) -> f64 {
+    path.iter().copied().fold(0.0, f64::max)
+}
+
+fn highest_slot(path: &[f64]) -> usize {
+    let larger = |best: usize, slot: usize| if path[slot] > path[best] { slot } else { best };
+    (0..path.len()).reduce(larger).unwrap_or(0)
+}
+
+/// The load from outside of every workload that has some and whose rate is forecast or was observed.
+fn entries(evidence: &Evidence, quantile: Quantile) -> BTreeMap<WorkloadRef, Load> {
+    let every = evidence.workloads().into_iter().chain(evidence.graph.workloads());
+    let load = |workload: &WorkloadRef| {
+        let share = external_share(workload, &evidence.graph, &evidence.datasets);
+        let (median, upper, at) = own_rate(evidence, workload, quantile)?;
+        (share > 0.0).then(|| outside(share, &median, &upper, at))
+    };
+    every.filter_map(|w| Some((w.clone(), load(w)?))).collect()
+}
+
+/// Median and upper path of the rate, and the quantile of the latter: forecast, else as it was observed.
+fn own_rate(
+    evidence: &Evidence,
+    workload: &WorkloadRef,
+    quantile: Quantile,
+) -> Option<(Vec<f64>, Vec<f64>, Quantile)> {
+    let forecast = evidence.forecast(workload).ok();
+    if let Some(signal) = forecast.and_then(|f| f.signals.get(&Signal::RequestRate)) {
+        let (at, upper) = path_at(signal, quantile)?;
+        let (_, median) = path_at(signal, Quantile::new(0.5).ok()?)?;
+        return Some((median.to_vec(), upper.to_vec(), at));
+    }
+    let (_, slots) = evidence.datasets.get(workload)?.request_rate.as_ref()?.slots(evidence.slot);
+    let mut largest: Vec<f64> = slots.iter().flatten().map(|slot| slot.max).collect();
+    largest.sort_by(f64::total_cmp);
+    let level = |probability| mora_core::empirical_quantile(&largest, probability);
+    let path = |value| vec![value; evidence.slots];
+    Some((path(level(0.5)?), path(level(quantile.get())?), quantile))
+}
+
+fn outside(share: f64, median: &[f64], upper: &[f64], quantile: Quantile) -> Load {
+    let width = normal_quantile(quantile.get());
+    let variance = |(median, upper): (&f64, &f64)| {
+        if width > 0.0 { (share * (upper - median).max(0.0) / width).powi(2) } else { 0.0 }
+    };
+    Load {
+        mean: median.iter().map(|rate| share * rate).collect(),
+        variance: median.iter().zip(upper).map(variance).collect(),
+        arrivals: vec![0.0; median.len()],
+    }
+}
+
+/// In which slots the rate is forecast above everything observed; `None` without both.
+fn surge(evidence: &Evidence, workload: &WorkloadRef, quantile: Quantile) -> Option<Vec<bool>> {
+    let observed = evidence.datasets.get(workload)?.request_rate.as_ref()?;
+    let most = observed.observed().reduce(f64::max)?;
+    let signal = evidence.forecast(workload).ok()?.signals.get(&Signal::RequestRate)?;
+    let (_, upper) = path_at(signal, quantile)?;
+    Some(upper.iter().map(|rate| *rate > SURGE * most).collect())
+}
+
+fn is_young(dataset: &Dataset) -> bool {
+    let signals = dataset.signals();
+    let starts = signals.values().filter_map(|series| {
+        series.values().iter().position(Option::is_some).map(|first| series.time(first))
+    });
+    match (starts.min(), dataset.end()) {
+        (Some(start), Some(end)) => end.duration_since(start) < YOUNG,
+        _ => false,
+    }
+}
+
+/// The spacing at which request rates were observed, a minute where none was.
+fn rate_step(evidence: &Evidence) -> Step {
+    let steps =
+        evidence.datasets.values().filter_map(|d| d.request_rate.as_ref().map(|r| r.step()));
+    steps.min().unwrap_or(Step::MINUTE)
+}

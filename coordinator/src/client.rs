@@ -1,0 +1,141 @@
+//! Asking model-workers and the collector over gRPC.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::StreamExt;
+use mora_core::{Dataset, Forecast, Signal, WorkloadRef};
+use mora_proto::v1::collector_service_client::CollectorServiceClient;
+use mora_proto::v1::forecast_service_client::ForecastServiceClient;
+use mora_proto::{DatasetError, dataset_from_parts, duration_to_wire, timestamp_to_wire, v1};
+use mora_runtime::EndpointError;
+use thiserror::Error;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+use crate::fan_out::{AskError, AskWorker, ForecastRequest};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Datasets fetched at once: the collector has to copy each.
+const EXPORTS_AT_ONCE: usize = 4;
+
+/// Asks workers over gRPC.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GrpcWorkers;
+
+impl AskWorker for GrpcWorkers {
+    async fn ask(
+        &self,
+        workload: &WorkloadRef,
+        endpoint: &str,
+        request: &ForecastRequest,
+        deadline: Duration,
+    ) -> Result<Forecast, AskError> {
+        let channel = mora_runtime::channel(endpoint, CONNECT_TIMEOUT.min(deadline))
+            .map_err(|error| AskError::permanent(error.to_string()))?;
+        let mut message = Request::new(peak_to_wire(workload, request));
+        message.set_timeout(deadline);
+        let answer = ForecastServiceClient::new(channel).forecast_peak(message).await;
+        let answer = answer.map_err(|status| ask_error(endpoint, &status))?.into_inner();
+        Forecast::try_from(answer).map_err(|field| {
+            AskError::permanent(format!("the worker at {endpoint} answered with a bad {field}"))
+        })
+    }
+}
+
+fn peak_to_wire(workload: &WorkloadRef, request: &ForecastRequest) -> v1::ForecastForecastRequest {
+    v1::ForecastForecastRequest {
+        workload: Some(workload.into()),
+        signals: Signal::ALL.iter().map(|signal| v1::Signal::from(*signal).into()).collect(),
+        horizon: Some(duration_to_wire(request.slot.times(request.slots))),
+        slot: Some(duration_to_wire(request.slot.times(1))),
+        quantiles: request.quantiles.iter().map(|quantile| quantile.get()).collect(),
+        start: Some(timestamp_to_wire(request.start)),
+    }
+}
+
+fn ask_error(endpoint: &str, status: &Status) -> AskError {
+    let transient = matches!(
+        status.code(),
+        Code::Unavailable | Code::ResourceExhausted | Code::Aborted | Code::DeadlineExceeded
+    );
+    let reason = match status.code() {
+        Code::Unavailable => format!("no worker answers at {endpoint}"),
+        Code::DeadlineExceeded | Code::Cancelled => format!("the worker at {endpoint} did not answer in time"),
+        _ => format!("the worker at {endpoint} refused: {}", status.message()),
+    };
+    if transient { AskError::transient(reason) } else { AskError::permanent(reason) }
+}
+
+/// Why the collector's data cannot be used.
+#[derive(Debug, Error)]
+pub enum CollectorError {
+    /// The endpoint is no address.
+    #[error("the collector has no usable address; mend the key `collector`")]
+    Endpoint(#[from] EndpointError),
+    /// The call failed.
+    #[error("the collector at {endpoint} did not answer: {}; check that it runs and the key `collector`", status.message())]
+    Call {
+        /// Its address.
+        endpoint: String,
+        /// Its answer.
+        status: Box<Status>,
+    },
+    /// A dataset cannot be understood.
+    #[error("the collector sent a dataset that cannot be used")]
+    Dataset(#[from] DatasetError),
+    /// A listed workload cannot be understood.
+    #[error("the collector listed a workload that cannot be used")]
+    Workload(#[source] mora_proto::FieldError),
+}
+
+/// Everything the collector at `endpoint` has observed, by workload.
+///
+/// Fails when it cannot be reached within `deadline` per call or answers what cannot be understood.
+pub async fn fetch_datasets(
+    endpoint: &str,
+    deadline: Duration,
+) -> Result<BTreeMap<WorkloadRef, Dataset>, CollectorError> {
+    let channel = mora_runtime::channel(endpoint, CONNECT_TIMEOUT.min(deadline))?;
+    let mut client = CollectorServiceClient::new(channel.clone());
+    let mut request = Request::new(v1::ListWorkloadsRequest::default());
+    request.set_timeout(deadline);
+    let listed = client.list_workloads(request).await.map_err(|status| call_error(endpoint, status))?;
+    let mut workloads = Vec::new();
+    for status in listed.into_inner().workloads {
+        let workload = mora_proto::required(status.workload, "workload");
+        workloads.push(workload.map_err(CollectorError::Workload)?);
+    }
+    let exports = workloads.into_iter().map(|workload| export(channel.clone(), endpoint, workload, deadline));
+    let mut exports = futures::stream::iter(exports).buffer_unordered(EXPORTS_AT_ONCE);
+    let mut datasets = BTreeMap::new();
+    while let Some(dataset) = exports.next().await {
+        let dataset = dataset?;
+        datasets.insert(dataset.workload.clone(), dataset);
+    }
+    Ok(datasets)
+}
+
+async fn export(
+    channel: Channel,
+    endpoint: &str,
+    workload: WorkloadRef,
+    deadline: Duration,
+) -> Result<Dataset, CollectorError> {
+    let call = |status| call_error(endpoint, status);
+    let wire = v1::ExportDatasetRequest { workload: Some((&workload).into()) };
+    let mut request = Request::new(wire);
+    request.set_timeout(deadline);
+    // One pod's series of 30 days at one minute is 350 kB; 64 MiB leaves room for finer steps.
+    let mut client = CollectorServiceClient::new(channel).max_decoding_message_size(64 << 20);
+    let mut stream = client.export_dataset(request).await.map_err(call)?.into_inner();
+    let mut parts = Vec::new();
+    while let Some(part) = stream.message().await.map_err(call)? {
+        parts.push(part);
+    }
+    Ok(dataset_from_parts(workload, parts)?)
+}
+
+fn call_error(endpoint: &str, status: Status) -> CollectorError {
+    CollectorError::Call { endpoint: endpoint.to_owned(), status: Box::new(status) }
+}

@@ -1,0 +1,57 @@
+//! Everything a plan is computed from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use mora_core::{CallGraph, Capacity, Dataset, Forecast, Step, WorkloadRef};
+
+use crate::{ForecastRequest, validate};
+
+/// What is known when a plan is made; the same evidence and policy give the same plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// Usage history by workload; a workload can be missing.
+    pub datasets: BTreeMap<WorkloadRef, Dataset>,
+    /// What each worker answered, or why there is no answer, as a sentence without a full stop.
+    pub forecasts: BTreeMap<WorkloadRef, Result<Forecast, String>>,
+    /// Who calls whom.
+    pub graph: CallGraph,
+    /// What the cluster can give; `None` plans without a limit.
+    pub capacity: Option<Capacity>,
+    /// When the plan is made.
+    pub now: Timestamp,
+    /// Start of the first slot.
+    pub start: Timestamp,
+    /// Width of a slot.
+    pub slot: Step,
+    /// Number of slots, at least 1.
+    pub slots: usize,
+}
+
+impl Evidence {
+    /// The workloads a plan could be about: observed or asked for a forecast.
+    pub(crate) fn workloads(&self) -> BTreeSet<&WorkloadRef> {
+        self.datasets.keys().chain(self.forecasts.keys()).collect()
+    }
+
+    /// The forecast of `workload` if it answers this plan's slots, else the reason it does not.
+    pub(crate) fn forecast(&self, workload: &WorkloadRef) -> Result<&Forecast, String> {
+        let forecast = match self.forecasts.get(workload) {
+            None => return Err("no worker is responsible for it".to_owned()),
+            Some(Err(reason)) => return Err(reason.clone()),
+            Some(Ok(forecast)) => forecast,
+        };
+        validate(forecast, workload, &self.request()).map_err(|rejection| rejection.to_string())?;
+        Ok(forecast)
+    }
+
+    /// The slots every forecast must cover.
+    fn request(&self) -> ForecastRequest {
+        ForecastRequest {
+            start: self.start,
+            slot: self.slot,
+            slots: self.slots,
+            quantiles: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What the operator decides: the cap, the quantile, priorities and bounds.
+
+use mora_core::{Bytes, Millicores, Quantile, StatisticalRule, WorkloadRef};
+use serde::{Deserialize, Deserializer, Serialize};
+use thiserror::Error;
+
+/// A number that is no share.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+#[error("{0} is not a share; use a number from 0 to 1, as in 0.8")]
+pub struct ShareError(pub f64);
+
+/// A share in [0, 1].
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Share(f64);
+
+impl Share {
+    /// The share `value`; fails outside [0, 1].
+    pub fn new(value: f64) -> Result<Self, ShareError> {
+        (0.0..=1.0).contains(&value).then_some(Self(value)).ok_or(ShareError(value))
+    }
+
+    /// The share as a number in [0, 1].
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Share {
+    type Error = ShareError;
+
+    fn try_from(value: f64) -> Result<Self, ShareError> {
+        Self::new(value)
+    }
+}
+
+impl From<Share> for f64 {
+    fn from(share: Share) -> Self {
+        share.0
+    }
+}
+
+/// What a plan has to respect. As a file, every key can be left out and an unknown one is an error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Share of what the nodes can allocate that all requests together may take, above 0; 0.8.
+    #[serde(deserialize_with = "above_zero")]
+    pub cap: Share,
+    /// The path of the forecast that becomes the request; 0.99.
+    pub quantile: Quantile,
+    /// Whether one request holds for the whole horizon or one per slot; `peak`.
+    pub requests: RequestShape,
+    /// Memory added to the forecast, as a share of it; 0.15, because too little memory kills.
+    pub memory_margin: Share,
+    /// Which workloads are served first when capacity is short; the first pattern that matches counts.
+    pub priorities: Vec<PriorityRule>,
+    /// The priority of every other workload; 0.
+    pub default_priority: i32,
+    /// Bounds of the CPU request of a container, per replica.
+    pub cpu: Allowed<Millicores>,
+    /// Bounds of the memory request of a container, per replica.
+    pub memory: Allowed<Bytes>,
+    /// Share of its CPU target every container keeps before any gets more, in order of priority; 0.5.
+    pub cpu_floor: Share,
+    /// The same for memory; 0.9, because a container works slower with less CPU but not with less memory.
+    pub memory_floor: Share,
+    /// The rule for workloads without a usable forecast.
+    pub statistical: StatisticalRule,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            cap: Share(0.8),
+            quantile: Quantile::new(0.99).expect("0.99 lies between 0 and 1"),
+            requests: RequestShape::Peak,
+            memory_margin: Share(0.15),
+            priorities: Vec::new(),
+            default_priority: 0,
+            cpu: Allowed { min_allowed: Millicores::new(10), max_allowed: None },
+            memory: Allowed { min_allowed: Bytes::from_mebibytes(16), max_allowed: None },
+            cpu_floor: Share(0.5),
+            memory_floor: Share(0.9),
+            statistical: StatisticalRule::default(),
+        }
+    }
+}
+
+impl Policy {
+    /// The priority the operator gave `workload`.
+    #[must_use]
+    pub fn priority(&self, workload: &WorkloadRef) -> i32 {
+        let rule = self.priorities.iter().find(|rule| rule.workload.matches(workload));
+        rule.map_or(self.default_priority, |rule| rule.priority)
+    }
+}
+
+fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
+    let share = Share::deserialize(deserializer)?;
+    if share.0 > 0.0 { Ok(share) } else { Err(serde::de::Error::custom("must be above 0")) }
+}
+
+/// How requests follow the forecast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestShape {
+    /// The target covers the highest slot of the horizon and stays; what all targets sum to must fit.
+    Peak,
+    /// The target covers the first slot and the schedule says what follows; every slot must fit.
+    Schedule,
+}
+
+/// The priority of the workloads a pattern matches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriorityRule {
+    /// Which workloads.
+    pub workload: Pattern,
+    /// Their priority; higher is served first.
+    pub priority: i32,
+}
+
+/// A pattern over `namespace/name`, in which `*` stands for any text and `?` for one character.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Pattern(pub String);
+
+impl Pattern {
+    /// Whether `workload`, of whatever kind, fits the pattern.
+    #[must_use]
+    pub fn matches(&self, workload: &WorkloadRef) -> bool {
+        let text = format!("{}/{}", workload.namespace(), workload.name());
+        fits(self.0.as_bytes(), text.as_bytes())
+    }
+}
+
+/// Kubernetes names are ASCII, so a byte is a character.
+fn fits(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut position, mut star) = (0, 0, None);
+    while position < text.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, position));
+                at += 1;
+            }
+            Some(c) if *c == b'?' || *c == text[position] => {
+                at += 1;
+                position += 1;
+            }
+            _ => {
+                let Some((star_at, taken)) = star else { return false };
+                star = Some((star_at, taken + 1));
+                at = star_at + 1;
+                position = taken + 1;
+            }
+        }
+    }
+    pattern[at..].iter().all(|c| *c == b'*')
+}
+
+/// The smallest and largest request of one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allowed<Q> {
+    /// Smallest request, unless the cluster has not even that.
+    pub min_allowed: Q,
+    /// Largest request; `None` for no limit. It wins over `min_allowed`.
+    pub max_allowed: Option<Q>,
+}
+
+impl<Q: Ord + Copy> Allowed<Q> {
+    /// `amount` brought within the bounds.
+    #[must_use]
+    pub fn clamp(&self, amount: Q) -> Q {
+        let raised = amount.max(self.min_allowed);
+        self.max_allowed.map_or(raised, |most| raised.min(most))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_namespace_and_name() {
+        let cart: WorkloadRef = "shop/StatefulSet/redis-cart".parse().unwrap();
+        for pattern in ["*", "shop/*", "shop/redis-cart", "*/redis-*", "s?op/*-c*t", "**/**"] {
+            assert!(Pattern(pattern.to_owned()).matches(&cart), "{pattern}");
+        }
+        for pattern in ["", "shop", "shop/redis", "shop/redis-cart?", "*/cart", "sho/*"] {
+            assert!(!Pattern(pattern.to_owned()).matches(&cart), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_policy_file_states_only_what_differs_from_the_default() {
+        let text = "cap: 0.7\nrequests: schedule\npriorities: [{workload: shop/frontend, priority: 10}]\ncpu: {min_allowed: 20m, max_allowed: '2'}\n";
+        let policy: Policy = serde_saphyr::from_str(text).unwrap();
+        assert_eq!(policy.requests, RequestShape::Schedule);
+        assert_eq!(policy.cpu.max_allowed, Some(Millicores::new(2000)));
+        assert_eq!(policy.priority(&"shop/frontend".parse().unwrap()), 10);
+        assert_eq!(policy.memory, Policy::default().memory);
+    }
+
+    #[test]
+    fn values_out_of_range_and_unknown_keys_are_refused() {
+        for text in ["cap: 0", "cap: 1.1", "quantile: 99", "cpu_floor: -0.1", "caps: 0.8"] {
+            assert!(serde_saphyr::from_str::<Policy>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_largest_allowed_request_wins_over_the_smallest() {
+        let allowed = Allowed { min_allowed: 10, max_allowed: Some(5) };
+        assert_eq!(allowed.clamp(1), 5);
+    }
+}

@@ -1,0 +1,177 @@
+//! One planning run: gather, ask, decide.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mora_core::{Bytes, CallGraph, Capacity, Dataset, Forecast, Millicores, Plan, Quantile, WorkloadRef};
+use mora_kubernetes::{Cluster, ClusterError};
+use thiserror::Error;
+
+use crate::client::{CollectorError, GrpcWorkers, fetch_datasets};
+use crate::fan_out::{FanOutLimits, ForecastRequest, fan_out};
+use crate::graph::{GraphError, declared_graph, learn_call_graph};
+use crate::{CoordinatorConfig, Evidence, plan};
+
+const COLLECTOR_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Why there is no plan.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// Nothing names a workload.
+    #[error("there is no workload to plan for; set `collector`, `workers.endpoints` or `workloads`")]
+    NoWorkloads,
+    /// The collector gives no data and no worker is configured to forecast without it.
+    #[error(transparent)]
+    Collector(#[from] CollectorError),
+    /// The call graph file cannot be read.
+    #[error("cannot read the call graph file {}; check the key `call_graph`", path.display())]
+    ReadGraph {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The call graph file cannot be understood.
+    #[error("the call graph file {} cannot be used", path.display())]
+    Graph {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: GraphError,
+    },
+    /// The cluster cannot be read.
+    #[error("cannot read the cluster's capacity")]
+    Cluster(#[from] ClusterError),
+    /// Nothing answered: neither a forecast nor usage of any workload.
+    #[error("no worker answered and no usage is known, so nothing can be recommended: {0}")]
+    Nothing(String),
+}
+
+/// A plan and what it was made of.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The plan.
+    pub plan: Plan,
+    /// The evidence, from which the plan can be made again.
+    pub evidence: Evidence,
+}
+
+/// Makes one plan at `now` with usage from the configured collector.
+///
+/// A collector that cannot be reached is fatal only when no worker is configured either; a worker
+/// that cannot be reached puts its workload on the baseline. Fails when nothing can be recommended.
+pub async fn run(config: &CoordinatorConfig, now: Timestamp) -> Result<Outcome, RunError> {
+    let mut warnings = Vec::new();
+    let datasets = match &config.collector {
+        None => BTreeMap::new(),
+        Some(endpoint) => match fetch_datasets(endpoint, COLLECTOR_DEADLINE).await {
+            Ok(datasets) => datasets,
+            Err(error) if config.workers.endpoints.is_empty() && config.workloads.is_empty() => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                warnings.push(format!("planned without usage history: {error}"));
+                BTreeMap::new()
+            }
+        },
+    };
+    let mut outcome = run_with(config, datasets, now).await?;
+    outcome.plan.warnings.extend(warnings);
+    Ok(outcome)
+}
+
+/// Makes one plan at `now` from `datasets` and the configured workers; fails as [`run`] does.
+pub async fn run_with(
+    config: &CoordinatorConfig,
+    datasets: BTreeMap<WorkloadRef, Dataset>,
+    now: Timestamp,
+) -> Result<Outcome, RunError> {
+    let workloads = workloads(config, &datasets);
+    if workloads.is_empty() {
+        return Err(RunError::NoWorkloads);
+    }
+    let (slot, slots) = (config.slot(), config.slots());
+    let start = slot.floor(now);
+    let request = ForecastRequest { start, slot, slots, quantiles: quantiles(config) };
+    let forecasts = ask(config, &workloads, &request).await;
+    let graph = call_graph(config, &datasets)?;
+    let capacity = capacity(config, &workloads).await?;
+    let evidence = Evidence { datasets, forecasts, graph, capacity, now, start, slot, slots };
+    let id = now.strftime("%Y%m%dT%H%M%S%3fZ").to_string();
+    let plan = plan(&id, &evidence, &config.policy);
+    if plan.recommendations.is_empty() {
+        return Err(RunError::Nothing(plan.warnings.join(" ")));
+    }
+    Ok(Outcome { plan, evidence })
+}
+
+fn workloads(
+    config: &CoordinatorConfig,
+    datasets: &BTreeMap<WorkloadRef, Dataset>,
+) -> BTreeSet<WorkloadRef> {
+    let listed = config.workers.endpoints.keys();
+    datasets.keys().chain(listed).chain(&config.workloads).cloned().collect()
+}
+
+/// The median shows how much of a request is margin; the others are what bounds and requests are made of.
+fn quantiles(config: &CoordinatorConfig) -> Vec<Quantile> {
+    let fixed = [0.5, 0.9, 0.95, 0.99].into_iter().filter_map(|q| Quantile::new(q).ok());
+    let all: BTreeSet<Quantile> = fixed.chain([config.policy.quantile]).collect();
+    all.into_iter().collect()
+}
+
+async fn ask(
+    config: &CoordinatorConfig,
+    workloads: &BTreeSet<WorkloadRef>,
+    request: &ForecastRequest,
+) -> BTreeMap<WorkloadRef, Result<Forecast, String>> {
+    let endpoint = |workload: &WorkloadRef| config.workers.resolve(workload);
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        workloads.iter().map(|w| (w.clone(), endpoint(w))).partition(|(_, e)| e.is_some());
+    let known = known.into_iter().filter_map(|(w, e)| Some((w, e?))).collect();
+    let limits = FanOutLimits {
+        per_call: Duration::from_millis(config.fan_out.per_call_ms),
+        overall: Duration::from_millis(config.fan_out.overall_ms),
+        concurrency: config.fan_out.concurrency,
+        retries: config.fan_out.retries,
+    };
+    let mut forecasts = fan_out(&GrpcWorkers, known, request, limits).await;
+    let reason = "no worker is configured for it; see `workers` in the configuration";
+    forecasts.extend(unknown.into_iter().map(|(workload, _)| (workload, Err(reason.to_owned()))));
+    forecasts
+}
+
+fn call_graph(
+    config: &CoordinatorConfig,
+    datasets: &BTreeMap<WorkloadRef, Dataset>,
+) -> Result<CallGraph, RunError> {
+    let Some(path) = config.call_graph.clone() else {
+        return Ok(learn_call_graph(datasets));
+    };
+    let text = std::fs::read_to_string(&path)
+        .map_err(|source| RunError::ReadGraph { path: path.clone(), source })?;
+    declared_graph(&text).map_err(|source| RunError::Graph { path, source })
+}
+
+async fn capacity(
+    config: &CoordinatorConfig,
+    managed: &BTreeSet<WorkloadRef>,
+) -> Result<Option<Capacity>, RunError> {
+    let cluster = &config.cluster;
+    if cluster.kubernetes {
+        let connected = Cluster::connect(cluster.context.as_deref()).await?;
+        return Ok(Some(connected.capacity(managed, config.policy.cap.get()).await?));
+    }
+    let stated = cluster.cpu_allocatable.zip(cluster.memory_allocatable);
+    Ok(stated.map(|(cpu_allocatable, memory_allocatable)| Capacity {
+        cpu_allocatable,
+        memory_allocatable,
+        cpu_unmanaged: Millicores::ZERO,
+        memory_unmanaged: Bytes::ZERO,
+        cap: config.policy.cap.get(),
+    }))
+}

@@ -1,0 +1,167 @@
+//! The coordinator as a server: plans on request, and the last ones remembered.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use mora_core::{Quantile, WorkloadRef};
+use mora_proto::v1::recommendation_service_server::{
+    RecommendationService, RecommendationServiceServer,
+};
+use mora_proto::{FieldError, required, v1};
+use mora_runtime::{GrpcServer, Readiness, ServeError, with_causes};
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+use crate::what_if::{WhatIfError, what_if};
+use crate::{CoordinatorConfig, Outcome, run};
+
+const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
+/// Outcomes remembered: a day of plans every half an hour.
+const REMEMBERED: usize = 48;
+/// Longest horizon a worker answers.
+const MAX_HORIZON_HOURS: i64 = 168;
+
+/// Serves plans on `server` until `stop` is cancelled.
+///
+/// Fails when the transport does.
+pub async fn serve(
+    config: CoordinatorConfig,
+    server: GrpcServer,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    let readiness = Readiness::unready(&SERVICES).await;
+    readiness.ready().await;
+    let service = Service { config, plans: Mutex::default(), newest: watch::Sender::new(None), stop: stop.clone() };
+    server.serve(Routes::new(RecommendationServiceServer::new(service)), readiness, stop).await
+}
+
+struct Service {
+    config: CoordinatorConfig,
+    plans: Mutex<VecDeque<Arc<Outcome>>>,
+    newest: watch::Sender<Option<Arc<Outcome>>>,
+    stop: CancellationToken,
+}
+
+type Plans = Pin<Box<dyn Stream<Item = Result<v1::WatchPlansResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl RecommendationService for Service {
+    type WatchPlansStream = Plans;
+
+    async fn recommend(
+        &self,
+        request: Request<v1::RecommendRequest>,
+    ) -> Result<Response<v1::RecommendResponse>, Status> {
+        let config = self.config_for(&request.into_inner())?;
+        let outcome = Arc::new(run(&config, Timestamp::now()).await.map_err(run_status)?);
+        self.remember(&outcome);
+        Ok(Response::new(v1::RecommendResponse { plan: Some((&outcome.plan).into()) }))
+    }
+
+    async fn watch_plans(
+        &self,
+        _: Request<v1::WatchPlansRequest>,
+    ) -> Result<Response<Plans>, Status> {
+        let plans = WatchStream::new(self.newest.subscribe()).filter_map(|outcome| {
+            let plan = outcome.map(|outcome| v1::Plan::from(&outcome.plan))?;
+            Some(Ok(v1::WatchPlansResponse { plan: Some(plan) }))
+        });
+        // A watcher would otherwise hold the server up until its grace period is over.
+        let stop = self.stop.clone().cancelled_owned();
+        Ok(Response::new(Box::pin(futures::StreamExt::take_until(plans, stop))))
+    }
+
+    async fn get_plan(
+        &self,
+        request: Request<v1::GetPlanRequest>,
+    ) -> Result<Response<v1::GetPlanResponse>, Status> {
+        let id = request.into_inner().plan_id;
+        let plans = self.plans();
+        let found = if id.is_empty() { plans.back() } else { plans.iter().find(|o| o.plan.id == id) };
+        let outcome = found.ok_or_else(|| Status::not_found("no such plan is remembered; ask for one with Recommend"))?;
+        Ok(Response::new(v1::GetPlanResponse { plan: Some((&outcome.plan).into()) }))
+    }
+
+    async fn explain(
+        &self,
+        request: Request<v1::ExplainRequest>,
+    ) -> Result<Response<v1::ExplainResponse>, Status> {
+        let workload: WorkloadRef = required(request.into_inner().workload, "workload")?;
+        let recommendations: Vec<v1::Recommendation> = {
+            let plan = &self.newest()?.plan;
+            plan.recommendations.iter().filter(|r| r.workload == workload).map(Into::into).collect()
+        };
+        if recommendations.is_empty() {
+            return Err(Status::not_found(format!("{workload} is not in the newest plan")));
+        }
+        Ok(Response::new(v1::ExplainResponse { recommendations }))
+    }
+
+    async fn what_if(
+        &self,
+        request: Request<v1::WhatIfRequest>,
+    ) -> Result<Response<v1::WhatIfResponse>, Status> {
+        let mut factors = Vec::new();
+        for (index, entry) in request.into_inner().entries.into_iter().enumerate() {
+            let workload = required::<_, WorkloadRef>(entry.workload, "workload")
+                .map_err(|error| error.within(&format!("entries[{index}]")))?;
+            factors.push((workload, entry.factor));
+        }
+        let outcome = self.newest()?;
+        let plan = what_if(&outcome.evidence, &self.config.policy, &factors);
+        let plan = plan.map_err(|error| what_if_status(&error))?;
+        Ok(Response::new(v1::WhatIfResponse { plan: Some((&plan).into()) }))
+    }
+}
+
+impl Service {
+    fn config_for(&self, request: &v1::RecommendRequest) -> Result<CoordinatorConfig, FieldError> {
+        let mut config = self.config.clone();
+        if request.quantile != 0.0 {
+            config.policy.quantile =
+                Quantile::new(request.quantile).map_err(|e| FieldError::new("quantile", e))?;
+        }
+        if let Some(horizon) = request.horizon {
+            let hours = horizon.seconds / 3600;
+            let whole = horizon.seconds % 3600 == 0 && horizon.nanos == 0;
+            if !whole || !(1..=MAX_HORIZON_HOURS).contains(&hours) {
+                return Err(FieldError::new("horizon", "must be 1 to 168 whole hours"));
+            }
+            config.horizon_hours = hours as u32;
+        }
+        Ok(config)
+    }
+
+    fn remember(&self, outcome: &Arc<Outcome>) {
+        let mut plans = self.plans();
+        if plans.len() == REMEMBERED {
+            plans.pop_front();
+        }
+        plans.push_back(outcome.clone());
+        self.newest.send_replace(Some(outcome.clone()));
+    }
+
+    fn newest(&self) -> Result<Arc<Outcome>, Status> {
+        let newest = self.plans().back().cloned();
+        newest.ok_or_else(|| Status::not_found("no plan has been made yet; ask for one with Recommend"))
+    }
+
+    /// The guard, also after a panic elsewhere: every change under it is complete in itself.
+    fn plans(&self) -> MutexGuard<'_, VecDeque<Arc<Outcome>>> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn run_status(error: crate::RunError) -> Status {
+    Status::unavailable(with_causes(&error))
+}
+
+fn what_if_status(error: &WhatIfError) -> Status {
+    FieldError::new("entries", error).into()
+}

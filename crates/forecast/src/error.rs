@@ -1,0 +1,132 @@
+//! What can go wrong, and what to do about it.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use mora_core::Step;
+
+/// Why no model was fitted.
+#[derive(Debug, Error)]
+pub enum FitError {
+    /// Fewer than 24 slots were observed.
+    #[error("too little history: {observed} of {needed}; collect more, or widen the lookback")]
+    TooLittleHistory {
+        /// Time observed.
+        observed: History,
+        /// Time needed.
+        needed: History,
+    },
+    /// The slot does not divide a day, is longer than 6 h, or is shorter than the series' step.
+    #[error(
+        "a slot of {} s does not fit: use one that divides a day, is at most 6 h, and is no shorter than the series' step of {} s",
+        slot.seconds(), step.seconds()
+    )]
+    Slot {
+        /// The slot asked for.
+        slot: Step,
+        /// The spacing of the series.
+        step: Step,
+    },
+    /// The horizon is zero or longer than 7 days.
+    #[error("a horizon of {0} slots is out of range; use at least one slot and at most 7 days")]
+    Horizon(usize),
+    /// The observer broke off.
+    #[error("the fit was cancelled; start it again to get a model")]
+    Cancelled,
+    /// Prophet refused the data.
+    #[error("prophet could not be fitted; report the series this happened on")]
+    Prophet(#[source] augurs_prophet::Error),
+    /// The ONNX backend refused the exported network.
+    #[error("the exported LSTM could not be served; report the series this happened on")]
+    Onnx(#[source] ort::Error),
+}
+
+/// A length of observed time, shown in hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct History {
+    /// Its seconds.
+    pub seconds: u64,
+}
+
+impl History {
+    /// `count` slots of width `slot`.
+    pub(crate) fn of(count: usize, slot: Step) -> Self {
+        Self { seconds: count as u64 * u64::from(slot.seconds()) }
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = (self.seconds as f64 / 360.0).round() / 10.0;
+        write!(f, "{tenths} h")
+    }
+}
+
+/// Why a fitted model did not answer.
+#[derive(Debug, Error)]
+pub enum ForecastError {
+    /// No slot, or more than 7 days, was asked for.
+    #[error("{asked} slots cannot be forecast; ask for 1 to {most}")]
+    Slots {
+        /// Slots asked for.
+        asked: usize,
+        /// The most that are answered: 7 days.
+        most: usize,
+    },
+    /// No quantile was asked for.
+    #[error("no quantile was asked for; ask for at least one, as in 0.95")]
+    NoQuantile,
+    /// Prophet did not answer.
+    #[error("prophet did not answer; train the model again")]
+    Prophet(#[source] augurs_prophet::Error),
+    /// The ONNX backend did not answer.
+    #[error("the LSTM did not answer; train the model again")]
+    Onnx(#[source] ort::Error),
+    /// The ONNX backend gave another number of values than it was built for.
+    #[error("the LSTM gave {0} values where others were due; train the model again")]
+    Shape(usize),
+}
+
+/// Why a model could not be turned into files.
+#[derive(Debug, Error)]
+#[error("the model could not be written as JSON; train it again")]
+pub struct SaveError(#[from] pub(crate) serde_json::Error);
+
+/// Why files are not a model.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// A file is missing.
+    #[error("the model has no file `{0}`; restore it, or go back to another version")]
+    Missing(&'static str),
+    /// A file is not the JSON it should be.
+    #[error("`{file}` cannot be read; restore it, or go back to another version")]
+    Json {
+        /// Name of the file.
+        file: &'static str,
+        /// What the parser found.
+        source: serde_json::Error,
+    },
+    /// The files were written by another version of the program.
+    #[error("the model has format {found}, this program reads {known}; train it again")]
+    Format {
+        /// Format of the files.
+        found: u32,
+        /// Format this program reads.
+        known: u32,
+    },
+    /// A file reads well but its content is not what a fit writes.
+    #[error("`{file}` is damaged: {what}; restore it, or go back to another version")]
+    Damaged {
+        /// Name of the file.
+        file: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// Prophet refused the saved parameters.
+    #[error("`prophet.json` does not restore a model; go back to another version")]
+    Prophet(#[source] augurs_prophet::Error),
+    /// The ONNX backend refused the network.
+    #[error("`lstm.onnx` does not load; go back to another version")]
+    Onnx(#[source] ort::Error),
+}

@@ -1,0 +1,192 @@
+//! A worker over real gRPC on loopback, from an empty library to a restart.
+
+use std::f64::consts::TAU;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mora_core::{Series, Signal, Step, WorkloadRef};
+use mora_model_worker::{Worker, WorkerConfig};
+use mora_proto::v1::forecast_service_client::ForecastServiceClient;
+use mora_proto::v1::train_request::Content;
+use mora_proto::v1::training_service_client::TrainingServiceClient;
+use mora_proto::{TrainingColumns, duration_to_wire, timestamp_to_wire, v1};
+use mora_runtime::{GrpcServer, ServeError};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::Code;
+use tonic::transport::Channel;
+
+const FIVE_MINUTES: u32 = 300;
+
+fn workload() -> WorkloadRef {
+    "shop/cart".parse().unwrap()
+}
+
+/// Eight days with a daily season and a ripple, so that a fit is quick and beats a constant.
+fn upload() -> TrainingColumns {
+    let step = Step::from_seconds(FIVE_MINUTES).unwrap();
+    let value = |i: u32| {
+        let day = f64::from(i) / 288.0;
+        0.5 + 0.3 * (TAU * day).sin() + 0.02 * (f64::from(i) * 1.7).sin()
+    };
+    let values = (0..8 * 288).map(|i| (i % 97 != 0).then(|| value(i))).collect();
+    let start = Timestamp::from_second(1_767_225_600).unwrap();
+    let series = Series::new(start, step, values).unwrap();
+    TrainingColumns::of(&[(Signal::Cpu, series)].into()).unwrap()
+}
+
+fn header(upload: &TrainingColumns, id: &str) -> v1::TrainHeader {
+    v1::TrainHeader {
+        job_id: id.to_owned(),
+        workload: Some((&workload()).into()),
+        columns: vec![v1::Signal::Cpu.into()],
+        start: Some(timestamp_to_wire(upload.start)),
+        step: Some(duration_to_wire(upload.step.times(1))),
+        rows: upload.rows() as u64,
+        checksum: upload.checksum().get(),
+        replicas: 2,
+        slot: None,
+        seed: 3,
+    }
+}
+
+struct Running {
+    channel: Channel,
+    stop: CancellationToken,
+    serving: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Running {
+    async fn start(library: &Path) -> Self {
+        let config = WorkerConfig { library: library.to_owned(), origins: 3, ..WorkerConfig::default() };
+        let server = GrpcServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let endpoint = format!("http://{}", server.address());
+        let worker = Worker::open(workload(), config, Arc::new(Semaphore::new(1))).await.unwrap();
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(worker.serve(server, stop.clone()));
+        let channel = mora_runtime::channel(&endpoint, Duration::from_secs(5)).unwrap();
+        Self { channel, stop, serving }
+    }
+
+    async fn stop(self) {
+        drop(self.channel);
+        self.stop.cancel();
+        self.serving.await.unwrap().unwrap();
+    }
+
+    /// Sends a header and some chunks; gives the last progress message, or the error.
+    async fn train(
+        &self,
+        header: v1::TrainHeader,
+        chunks: Vec<v1::TrainChunk>,
+    ) -> Result<v1::TrainingJob, tonic::Status> {
+        let header = std::iter::once(Content::Header(header));
+        let contents = header.chain(chunks.into_iter().map(Content::Chunk));
+        let messages: Vec<_> = contents.map(|c| v1::TrainRequest { content: Some(c) }).collect();
+        let mut client = TrainingServiceClient::new(self.channel.clone());
+        let mut responses = client.train(tokio_stream::iter(messages)).await?.into_inner();
+        let mut last = None;
+        while let Some(response) = responses.message().await? {
+            last = response.job;
+        }
+        Ok(last.unwrap())
+    }
+
+    async fn forecast(&self) -> Result<v1::ForecastPeakResponse, tonic::Status> {
+        let request = v1::ForecastPeakRequest {
+            workload: Some((&workload()).into()),
+            ..v1::ForecastPeakRequest::default()
+        };
+        let mut client = ForecastServiceClient::new(self.channel.clone());
+        client.forecast_peak(request).await.map(tonic::Response::into_inner)
+    }
+
+    async fn models(&self) -> Vec<v1::Model> {
+        let request = v1::ListModelsRequest { workload: Some((&workload()).into()) };
+        let mut client = ForecastServiceClient::new(self.channel.clone());
+        client.list_models(request).await.unwrap().into_inner().models
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trained_worker_answers_and_answers_the_same_after_a_restart() {
+    let library = tempfile::tempdir().unwrap();
+    let worker = Running::start(library.path()).await;
+    assert_eq!(worker.forecast().await.unwrap_err().code(), Code::FailedPrecondition);
+    let upload = upload();
+    let job = worker.train(header(&upload, "job-1"), upload.chunks(0).collect()).await.unwrap();
+    assert_eq!(job.state(), v1::TrainingState::Published, "{}", job.message);
+    let before = worker.forecast().await.unwrap();
+    let peak = before.signals[0].paths[1].peak.unwrap().value;
+    assert!((0.7..1.2).contains(&peak), "the truth peaks at 0.82 cores, the forecast at {peak}");
+    worker.stop().await;
+    let restarted = Running::start(library.path()).await;
+    assert_eq!(restarted.forecast().await.unwrap(), before);
+    restarted.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrupted_version_is_refused_by_file_name_while_the_one_before_serves() {
+    let library = tempfile::tempdir().unwrap();
+    let worker = Running::start(library.path()).await;
+    let upload = upload();
+    let first = worker.train(header(&upload, "job-1"), upload.chunks(0).collect()).await.unwrap();
+    let before = worker.forecast().await.unwrap();
+    let second = worker.train(header(&upload, "job-2"), upload.chunks(0).collect()).await.unwrap();
+    worker.stop().await;
+    let file = library.path().join("shop/Deployment.cart").join(&second.version).join("cpu/model.json");
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let restarted = Running::start(library.path()).await;
+    let answer = restarted.forecast().await.unwrap();
+    assert_eq!((&answer.model_version, &answer.signals), (&first.version, &before.signals));
+    let refused = restarted.models().await.into_iter().find(|m| m.version == second.version).unwrap();
+    assert!(refused.refusal.contains("model.json is corrupted"), "{}", refused.refusal);
+    restarted.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_upload_resumes_where_it_stopped() {
+    let library = tempfile::tempdir().unwrap();
+    let worker = Running::start(library.path()).await;
+    let upload = upload();
+    let whole: Vec<v1::TrainChunk> = upload.chunks(0).collect();
+    let column = whole[0].columns[0].clone();
+    let half = column.values.len() / 2;
+    let gaps = column.gaps.iter().copied().filter(|gap| (*gap as usize) < half).collect();
+    let part = v1::Column { values: column.values[..half].to_vec(), gaps };
+    let first = v1::TrainChunk { offset: 0, columns: vec![part] };
+    let interrupted = worker.train(header(&upload, "job-1"), vec![first]).await.unwrap();
+    assert_eq!(interrupted.state(), v1::TrainingState::Receiving);
+    let wrong = worker.train(header(&upload, "job-1"), upload.chunks(0).collect()).await;
+    assert_eq!(wrong.unwrap_err().code(), Code::InvalidArgument);
+    let resumed = worker.train(header(&upload, "job-1"), upload.chunks(half).collect()).await.unwrap();
+    assert_eq!(resumed.state(), v1::TrainingState::Published, "{}", resumed.message);
+    let again = worker.train(header(&upload, "job-1"), Vec::new()).await.unwrap();
+    assert_eq!(again.version, resumed.version);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_workload_is_not_answered_and_too_little_history_is_no_model() {
+    let library = tempfile::tempdir().unwrap();
+    let worker = Running::start(library.path()).await;
+    let upload = upload();
+    let other: WorkloadRef = "shop/other".parse().unwrap();
+    let foreign = v1::TrainHeader { workload: Some((&other).into()), ..header(&upload, "job-1") };
+    assert_eq!(worker.train(foreign, Vec::new()).await.unwrap_err().code(), Code::NotFound);
+    let short = TrainingColumns {
+        columns: [(Signal::Cpu, upload.columns[&Signal::Cpu][..36].to_vec())].into(),
+        ..upload
+    };
+    let job = worker.train(header(&short, "job-2"), short.chunks(0).collect()).await.unwrap();
+    assert_eq!(job.state(), v1::TrainingState::Failed);
+    assert!(job.message.contains("too little history"), "{}", job.message);
+    assert_eq!(worker.forecast().await.unwrap_err().code(), Code::FailedPrecondition);
+    worker.stop().await;
+}

@@ -1,0 +1,216 @@
+//! A real Prometheus that holds the recording.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use tempfile::TempDir;
+use thiserror::Error;
+
+use crate::process::{Process, ProcessError, free_port};
+use crate::recording::{Recording, RecordingError};
+use crate::tools::{self, ToolError};
+use crate::write_cluster_metrics;
+
+/// Why there is no Prometheus.
+#[derive(Debug, Error)]
+pub enum PrometheusError {
+    /// A program is missing.
+    #[error(transparent)]
+    Tool(#[from] ToolError),
+    /// There is nothing to fill it with.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// Its folder cannot be written.
+    #[error("the folder of a test's Prometheus cannot be written; free space for about 300 MB or set TMPDIR")]
+    Folder(#[source] io::Error),
+    /// The samples cannot be turned into blocks.
+    #[error("promtool could not turn the samples into blocks: {0}")]
+    Backfill(String),
+    /// It does not get ready.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// No HTTP client can be made.
+    #[error("no HTTP client can be made")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Why a query has no answer.
+#[derive(Debug, Error)]
+pub enum QueryError {
+    /// The request failed or was refused.
+    #[error("Prometheus did not answer the query; read its log")]
+    Http(#[from] reqwest::Error),
+    /// A value is not a number.
+    #[error("`{0}` is not a number")]
+    NotANumber(String),
+}
+
+/// One element of an instant vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its value.
+    pub value: f64,
+}
+
+/// A running Prometheus that scrapes nothing and holds a [`Recording`]; it ends when dropped.
+#[derive(Debug)]
+pub struct Prometheus {
+    process: Process,
+    address: SocketAddr,
+    recording: Recording,
+    http: reqwest::Client,
+    // Last, so that the folder goes after the process that uses it.
+    _folder: TempDir,
+}
+
+/// The longest a start may take before the test fails; it takes about a second.
+const START: Duration = Duration::from_secs(120);
+/// How often a port is tried that another process may have taken since it was found free.
+const PORTS_TRIED: u32 = 3;
+
+impl Prometheus {
+    /// The Prometheus all running tests of this process share; the first to ask waits for the backfill.
+    ///
+    /// Fails when a tool or the recorded data is missing, or when Prometheus does not get ready.
+    pub fn shared() -> Result<Arc<Self>, PrometheusError> {
+        // Weak, because what a static holds is never dropped and the process would stay behind.
+        static SHARED: Mutex<Weak<Prometheus>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = shared.upgrade() {
+            return Ok(running);
+        }
+        let started = Arc::new(Self::start(Recording::load(Timestamp::now())?)?);
+        *shared = Arc::downgrade(&started);
+        Ok(started)
+    }
+
+    /// Starts a Prometheus with `recording`; fails as [`Prometheus::shared`] does.
+    pub fn start(recording: Recording) -> Result<Self, PrometheusError> {
+        let folder = TempDir::new().map_err(PrometheusError::Folder)?;
+        backfill(&recording, folder.path())?;
+        let (process, address) = serve(folder.path())?;
+        Ok(Self { process, address, recording, http: http_client()?, _folder: folder })
+    }
+
+    /// Its base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub const fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// What it has written to its log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Evaluates `expression` at `time`.
+    ///
+    /// Fails when Prometheus refuses the expression or cannot be reached.
+    pub async fn query(
+        &self,
+        expression: &str,
+        time: Timestamp,
+    ) -> Result<Vec<Measured>, QueryError> {
+        let parameters = [("query", expression), ("time", &time.to_string())];
+        let request = self.http.get(format!("{}/api/v1/query", self.url())).query(&parameters);
+        let answer: Answer = request.send().await?.error_for_status()?.json().await?;
+        answer.data.result.into_iter().map(Measured::try_from).collect()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    data: AnswerData,
+}
+
+#[derive(Debug, Deserialize)]
+struct AnswerData {
+    result: Vec<Element>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Element {
+    metric: BTreeMap<String, String>,
+    value: (f64, String),
+}
+
+impl TryFrom<Element> for Measured {
+    type Error = QueryError;
+
+    fn try_from(element: Element) -> Result<Self, QueryError> {
+        let (_, text) = element.value;
+        let value = text.parse().map_err(|_| QueryError::NotANumber(text))?;
+        Ok(Self { labels: element.metric, value })
+    }
+}
+
+/// Fills `folder/data` with blocks.
+fn backfill(recording: &Recording, folder: &Path) -> Result<(), PrometheusError> {
+    let samples = folder.join("samples.txt");
+    let file = File::create(&samples).map_err(PrometheusError::Folder)?;
+    write_cluster_metrics(&recording.datasets, BufWriter::new(file))
+        .map_err(PrometheusError::Folder)?;
+    // One large block: promtool reads the whole text once per block.
+    let mut promtool = Command::new(tools::promtool()?);
+    promtool.args(["tsdb", "create-blocks-from", "--max-block-duration=1000h", "openmetrics"]);
+    let made = promtool.arg(&samples).arg(folder.join("data")).output();
+    let made = made.map_err(|error| PrometheusError::Backfill(error.to_string()))?;
+    if !made.status.success() {
+        return Err(PrometheusError::Backfill(String::from_utf8_lossy(&made.stderr).into_owned()));
+    }
+    fs::remove_file(&samples).map_err(PrometheusError::Folder)
+}
+
+fn serve(folder: &Path) -> Result<(Process, SocketAddr), PrometheusError> {
+    let config = folder.join("prometheus.yml");
+    fs::write(&config, "scrape_configs: []\n").map_err(PrometheusError::Folder)?;
+    let program = tools::prometheus()?;
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let port = free_port().map_err(PrometheusError::Folder)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut command = Command::new(&program);
+        command.arg(flag("config.file", config.display()));
+        command.arg(flag("storage.tsdb.path", folder.join("data").display()));
+        command.arg("--storage.tsdb.retention.time=10y");
+        command.arg(flag("web.listen-address", address));
+        let process = Process::spawn("prometheus", &mut command)?;
+        match process.wait_for_line("Server is ready", START) {
+            Ok(_) => return Ok((process, address)),
+            Err(error) if tried == PORTS_TRIED || !port_was_taken(&process) => return Err(error.into()),
+            Err(_) => {}
+        }
+    }
+}
+
+fn port_was_taken(process: &Process) -> bool {
+    process.log().contains("address already in use")
+}
+
+fn flag(name: &str, value: impl std::fmt::Display) -> String {
+    format!("--{name}={value}")
+}
+
+fn http_client() -> Result<reqwest::Client, PrometheusError> {
+    // An error means that a provider is installed already.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().timeout(START).build().map_err(PrometheusError::Client)
+}
