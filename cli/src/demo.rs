@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use mora_collector::{Collector, CollectorConfig, SimulatedSource, TrainingConfig, serve};
+use mora_collector::{Collector, CollectorConfig, Lookback, SimulatedConfig, SimulatedSource, TrainingConfig, serve};
 use mora_coordinator::{
-    ClusterConfig, CoordinatorConfig, Format, Outcome, exit_of, render, statistical_plan, write_whole,
+    ClusterConfig, CoordinatorConfig, Format, Outcome, Policy, exit_of, render, statistical_plan, write_whole,
 };
 use mora_core::{Plan, Series, Signal, Step, WorkloadRef};
 use mora_model_worker::WorkerConfig;
 use mora_runtime::{Exit, GrpcServer};
-use mora_simulation::{Boutique, BoutiqueOptions};
+use mora_simulation::Boutique;
 use tokio_util::sync::CancellationToken;
 
 use crate::embedded::{EmbeddedWorkers, LOOPBACK};
@@ -47,21 +47,17 @@ pub(crate) struct DemoArguments {
 /// Runs the demo; ends with the plan on standard output and the report's path on standard error.
 pub(crate) async fn demo(arguments: DemoArguments) -> anyhow::Result<Exit> {
     let now = Step::HOUR.floor(arguments.end);
-    let boutique = Boutique::new(BoutiqueOptions {
-        seed: arguments.seed,
-        end: now,
-        days: arguments.days,
-        step: Step::MINUTE,
-        ..BoutiqueOptions::default()
-    })?;
-    let outcome = run_system(&arguments, boutique.clone(), now).await?;
+    let source = SimulatedSource::new(SimulatedConfig { seed: arguments.seed, ..SimulatedConfig::default() });
+    let from = now - SignedDuration::from_hours(24 * i64::from(arguments.days));
+    let boutique = source.boutique(&Lookback { from, to: now, step: Step::MINUTE })?;
+    let outcome = run_system(&arguments, source, &boutique, now).await?;
     let actual = next_day(&boutique, &outcome.plan, now);
     let report = Report {
         title: "A simulated Online Boutique",
         plan: &outcome.plan,
         evidence: &outcome.evidence,
         actual: &actual,
-        findings: &findings(&outcome, &actual, now),
+        findings: &findings(&outcome, &actual),
     };
     write_whole(&arguments.report, &html(&report))?;
     print!("{}", render(&outcome.plan, arguments.output)?);
@@ -74,20 +70,19 @@ pub(crate) async fn demo(arguments: DemoArguments) -> anyhow::Result<Exit> {
 
 async fn run_system(
     arguments: &DemoArguments,
-    boutique: Boutique,
+    source: SimulatedSource,
+    boutique: &Boutique,
     now: Timestamp,
 ) -> anyhow::Result<Outcome> {
     let temporary = tempfile::tempdir()?;
     let library = arguments.library.clone().unwrap_or_else(|| temporary.path().to_owned());
     let worker_config = WorkerConfig { library, ..WorkerConfig::default() };
-    let workloads: Vec<WorkloadRef> = boutique.workloads();
+    let graph = boutique.call_graph();
+    let workloads: Vec<WorkloadRef> = graph.workloads().into_iter().cloned().collect();
     say(&format!("simulating {} days of {} microservices", arguments.days, workloads.len()));
     let (cpu_allocatable, memory_allocatable) = boutique.capacity();
     let workers = EmbeddedWorkers::start(workloads, &worker_config).await?;
-    let collector = Arc::new(Collector::new(
-        Box::new(SimulatedSource::new(boutique)),
-        collector_config(arguments, &workers),
-    ));
+    let collector = Arc::new(Collector::new(Box::new(source), collector_config(arguments, &workers)));
     collector.collect(now).await?;
     say("training one model-worker per microservice over gRPC on loopback");
     train_with_progress(&collector, now).await;
@@ -138,10 +133,8 @@ fn next_day(boutique: &Boutique, plan: &Plan, now: Timestamp) -> BTreeMap<Worklo
 fn findings(
     outcome: &Outcome,
     actual: &BTreeMap<WorkloadRef, Series>,
-    now: Timestamp,
 ) -> Vec<String> {
-    let baseline =
-        statistical_plan("baseline", &outcome.evidence.datasets, &mora_core::StatisticalRule::default(), None, now);
+    let baseline = statistical_plan("baseline", &outcome.evidence, &Policy::default());
     let held = |plan: &Plan, scheduled: bool| {
         let mut hindsight = Hindsight::default();
         for recommendation in &plan.recommendations {

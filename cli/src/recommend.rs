@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use mora_collector::{
-    Collector, CollectorConfig, Lookback, MetricsSource, PrometheusConfig, PrometheusSource, SourceConfig, TrainingConfig,
+    Collector, CollectorConfig, Lookback, MetricsSource, PrometheusConfig, PrometheusSource, SourceError, TrainingConfig,
 };
 use mora_coordinator::{
     ClusterConfig, CoordinatorConfig, FanOutConfig, Format, Outcome, Policy, exit_of, render, run_with, statistical_plan, write_whole,
@@ -196,7 +196,6 @@ async fn statistical(
     let managed = datasets.keys().cloned().collect();
     let coordinator = coordinator_config(config, &config.workers);
     let capacity = mora_coordinator::capacity(&coordinator, &managed).await?;
-    let plan = statistical_plan("statistical", &datasets, &config.policy.statistical, capacity, now);
     let slot = coordinator.slot();
     let evidence = mora_coordinator::Evidence {
         datasets,
@@ -208,6 +207,7 @@ async fn statistical(
         slot,
         slots: coordinator.slots(),
     };
+    let plan = statistical_plan("statistical", &evidence, &config.policy);
     Ok(Outcome { plan, evidence })
 }
 
@@ -225,7 +225,6 @@ async fn predictive(
     let workers = EmbeddedWorkers::start(datasets.keys().cloned(), &worker_config).await?;
     say("no worker is configured: training one per workload here");
     let collector = Collector::new(Box::new(Collected(datasets.values().cloned().collect())), CollectorConfig {
-        source: SourceConfig::Prometheus(config.prometheus.clone()),
         workers: workers.endpoints().clone(),
         training: TrainingConfig { concurrency: 64, ..config.training.clone() },
         ..CollectorConfig::default()
@@ -256,7 +255,7 @@ impl MetricsSource for Collected {
     fn collect<'a>(
         &'a self,
         _: &'a Lookback,
-    ) -> mora_collector::BoxFuture<'a, Result<Vec<Dataset>, mora_collector::SourceError>> {
+    ) -> futures::future::BoxFuture<'a, Result<Vec<Dataset>, SourceError>> {
         Box::pin(async { Ok(self.0.clone()) })
     }
 

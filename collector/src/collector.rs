@@ -48,18 +48,20 @@ impl Collector {
         Self { source, config, records: Mutex::default() }
     }
 
-    /// Collects the lookback that ends at `now`, rounded down to a step; gives the number of workloads.
+    /// Collects the lookback that ends at `now`, or where the source ends, rounded down to a step; gives
+    /// the number of workloads.
     ///
     /// Fails when the source does; what was collected before stays.
     pub async fn collect(&self, now: Timestamp) -> Result<usize, SourceError> {
         let step = self.config.step();
-        let to = step.floor(now);
+        let to = step.floor(self.source.newest(now));
         let from = to - SignedDuration::from_hours(i64::from(self.config.lookback_hours));
         let datasets = self.source.collect(&Lookback { from, to, step }).await?;
         let mut records = self.records();
         let count = datasets.len();
         for dataset in datasets {
-            records.entry(dataset.workload.clone()).or_default().dataset = Some(Arc::new(dataset));
+            let record = records.entry(dataset.workload.clone()).or_default();
+            record.dataset = Some(Arc::new(dataset));
         }
         Ok(count)
     }
@@ -71,7 +73,8 @@ impl Collector {
         let mut round = TrainingRound::default();
         let mut due = Vec::new();
         for (workload, record) in self.records().iter() {
-            let Some(dataset) = record.dataset.clone().filter(|_| is_due(record, training, now)) else {
+            let Some(dataset) = record.dataset.clone().filter(|_| is_due(record, training, now))
+            else {
                 continue;
             };
             match self.config.workers.resolve(workload) {
@@ -92,7 +95,12 @@ impl Collector {
         round
     }
 
-    async fn train_one(&self, endpoint: &str, dataset: &Dataset, now: Timestamp) -> Result<(), TrainError> {
+    async fn train_one(
+        &self,
+        endpoint: &str,
+        dataset: &Dataset,
+        now: Timestamp,
+    ) -> Result<(), TrainError> {
         let training = &self.config.training;
         let options = TrainingOptions {
             slot: Step::from_seconds(training.slot_seconds).unwrap_or(Step::HOUR),
@@ -160,7 +168,10 @@ pub fn log_round(round: &TrainingRound) {
         tracing::warn!(%workload, "has no worker; add it to workers.endpoints or set workers.endpoint_pattern");
     }
     if !round.trained.is_empty() || !round.failed.is_empty() {
-        tracing::info!("training round done: {} trained, {} failed", round.trained.len(), round.failed.len());
+        tracing::info!(
+            "training round done: {} trained, {} failed",
+            round.trained.len(),
+            round.failed.len()
+        );
     }
 }
-

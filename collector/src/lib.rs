@@ -1,1 +1,22 @@
-//! Under construction.
+//! The collector: where usage comes from, how complete it is, and how it reaches the model-workers.
+
+mod collector;
+mod config;
+mod quality;
+mod regularise;
+mod service;
+mod source;
+mod train;
+
+pub use collector::{Collector, TrainingRound, log_round};
+pub use config::{CollectorConfig, TrainingConfig};
+pub use quality::{Quality, quality};
+pub use regularise::{Cells, Sample, regularise};
+pub use service::serve;
+pub use source::{
+    BasicAuth, Column, Lookback, MetricsSource, PrometheusConfig, PrometheusError,
+    PrometheusSource, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Secret,
+    SimulatedConfig, SimulatedSource, SourceConfig, SourceError, TrafficMetric,
+    install_crypto_provider,
+};
+pub use train::{TrainError, TrainingOptions, train_worker};

@@ -45,7 +45,8 @@ impl CollectorService for Service {
         request: Request<v1::ListWorkloadsRequest>,
     ) -> Result<Response<v1::ListWorkloadsResponse>, Status> {
         let namespace = request.into_inner().namespace;
-        let wanted = |dataset: &Dataset| namespace.is_empty() || dataset.workload.namespace() == namespace;
+        let wanted =
+            |dataset: &Dataset| namespace.is_empty() || dataset.workload.namespace() == namespace;
         let workloads = self.0.workloads().into_iter().filter(|(dataset, _)| wanted(dataset));
         let workloads = workloads.map(|(dataset, training)| status_to_wire(&dataset, training));
         Ok(Response::new(v1::ListWorkloadsResponse { workloads: workloads.collect() }))
@@ -57,7 +58,9 @@ impl CollectorService for Service {
     ) -> Result<Response<Parts>, Status> {
         let workload: WorkloadRef = required(request.into_inner().workload, "workload")?;
         let dataset = self.0.dataset(&workload).ok_or_else(|| {
-            Status::not_found(format!("{workload} is not under collection; check the configured namespaces"))
+            Status::not_found(format!(
+                "{workload} is not under collection; check the configured namespaces"
+            ))
         })?;
         let parts: Vec<_> = dataset_parts(&dataset).into_iter().map(Ok).collect();
         Ok(Response::new(tokio_stream::iter(parts)))

@@ -105,11 +105,20 @@ pub async fn train_worker(
     }
 }
 
-fn header(dataset: &Dataset, upload: &TrainingColumns, options: TrainingOptions) -> v1::TrainHeader {
+fn header(
+    dataset: &Dataset,
+    upload: &TrainingColumns,
+    options: TrainingOptions,
+) -> v1::TrainHeader {
     let checksum = upload.checksum().get();
     let workload = &dataset.workload;
     v1::TrainHeader {
-        job_id: format!("{}.{}-{checksum:016x}-{}", workload.namespace(), workload.name(), options.seed),
+        job_id: format!(
+            "{}.{}-{checksum:016x}-{}",
+            workload.namespace(),
+            workload.name(),
+            options.seed
+        ),
         workload: Some(workload.into()),
         columns: upload.columns.keys().map(|signal| v1::Signal::from(*signal).into()).collect(),
         start: Some(timestamp_to_wire(upload.start)),

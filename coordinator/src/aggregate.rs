@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use mora_core::{
-    CallRatio, Dataset, Forecast, Justification, Quantile, Signal, SignalForecast, Step,
+    CallRatio, Dataset, Forecast, Justification, Quantile, Series, Signal, SignalForecast, Step,
     WorkloadRef,
 };
 
+use crate::Evidence;
+use crate::evidence::Inputs;
 use crate::graph::external_share;
 use crate::load_to_cpu::{LoadToCpu, elasticity};
 use crate::normal::normal_quantile;
 use crate::propagate::{Load, Traffic, propagate};
-use crate::{Evidence, Policy};
 
 /// A history shorter than this has not seen enough to be trusted over the callers' load.
 const YOUNG: SignedDuration = SignedDuration::from_hours(72);
@@ -25,7 +26,7 @@ const UNKNOWN_LOSS: f64 = 1.0;
 
 /// The application as a whole: its load, and where that leaves what was ever seen.
 pub(crate) struct Application<'a> {
-    evidence: &'a Evidence,
+    pub(crate) inputs: Inputs<'a>,
     quantile: Quantile,
     pub(crate) traffic: Traffic,
     surges: BTreeMap<WorkloadRef, Vec<bool>>,
@@ -48,8 +49,9 @@ struct Rates<'a> {
 }
 
 impl<'a> Application<'a> {
-    /// Propagates the load of the entries of `evidence`.
-    pub(crate) fn new(evidence: &'a Evidence, policy: &Policy) -> Self {
+    /// Propagates the load of the entries.
+    pub(crate) fn new(inputs: Inputs<'a>) -> Self {
+        let Inputs { evidence, policy } = inputs;
         let step = rate_step(evidence);
         let entries = entries(evidence, policy.quantile);
         let traffic = propagate(&evidence.graph, &entries, evidence.slots, step);
@@ -58,7 +60,7 @@ impl<'a> Application<'a> {
             .filter_map(|w| Some((w.clone(), surge(evidence, w, policy.quantile)?)))
             .collect();
         let steps_per_slot = (evidence.slot.seconds() / step.seconds()).max(1);
-        Self { evidence, quantile: policy.quantile, traffic, surges, steps_per_slot }
+        Self { inputs, quantile: policy.quantile, traffic, surges, steps_per_slot }
     }
 
     /// The workload's CPU at the policy's quantile; `None` where its forecast has no CPU.
@@ -122,7 +124,7 @@ impl<'a> Application<'a> {
         rates: &Rates<'_>,
         why: &mut Justification,
     ) -> Vec<f64> {
-        let dataset = self.evidence.datasets.get(workload);
+        let dataset = self.inputs.evidence.datasets.get(workload);
         let model = dataset.map_or(LoadToCpu::Proportional, LoadToCpu::learn);
         let young = dataset.is_some_and(is_young);
         let weight = if young { 0.0 } else { self.own_weight(workload) };
@@ -202,7 +204,7 @@ impl<'a> Application<'a> {
     }
 
     fn loss(&self, workload: &WorkloadRef) -> f64 {
-        let forecast = self.evidence.forecast(workload).ok();
+        let forecast = self.inputs.evidence.forecast(workload).ok();
         let skill = forecast.and_then(|f| f.signals.get(&Signal::RequestRate)).map(|s| s.skill);
         skill.and_then(|s| s.pinball_ratio).unwrap_or(UNKNOWN_LOSS)
     }
@@ -290,6 +292,6 @@ fn is_young(dataset: &Dataset) -> bool {
 /// The spacing at which request rates were observed, a minute where none was.
 fn rate_step(evidence: &Evidence) -> Step {
     let steps =
-        evidence.datasets.values().filter_map(|d| d.request_rate.as_ref().map(|r| r.step()));
+        evidence.datasets.values().filter_map(|d| d.request_rate.as_ref().map(Series::step));
     steps.min().unwrap_or(Step::MINUTE)
 }

@@ -4,8 +4,9 @@ use mora_core::{
     Bytes, ContainerUsage, Dataset, Justification, Millicores, Source, StatisticalRule,
 };
 
+use crate::Policy;
 use crate::draft::{Draft, Need};
-use crate::{Evidence, Policy};
+use crate::evidence::Inputs;
 
 /// The needs of a workload's containers by the rule, and a sentence for each container it cannot size.
 ///
@@ -14,7 +15,7 @@ pub(crate) fn baseline_drafts(
     dataset: &Dataset,
     source: &Source,
     raise: Option<&(f64, String)>,
-    (evidence, policy): (&Evidence, &Policy),
+    Inputs { evidence, policy }: Inputs<'_>,
 ) -> (Vec<Draft>, Vec<String>) {
     let (mut drafts, mut warnings) = (Vec::new(), Vec::new());
     let factor = raise.map_or(1.0, |(factor, _)| *factor);

@@ -13,32 +13,34 @@ use thiserror::Error;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use crate::fan_out::{AskError, AskWorker, ForecastRequest};
+use crate::fan_out::{AskError, AskWorker, Endpoint, ForecastRequest};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Datasets fetched at once: the collector has to copy each.
 const EXPORTS_AT_ONCE: usize = 4;
 
 /// Asks workers over gRPC.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct GrpcWorkers;
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GrpcWorkers {
+    /// Told to the worker, which gives up then too.
+    pub(crate) deadline: Duration,
+}
 
 impl AskWorker for GrpcWorkers {
     async fn ask(
         &self,
         workload: &WorkloadRef,
-        endpoint: &str,
+        endpoint: &Endpoint,
         request: &ForecastRequest,
-        deadline: Duration,
     ) -> Result<Forecast, AskError> {
-        let channel = mora_runtime::channel(endpoint, CONNECT_TIMEOUT.min(deadline))
-            .map_err(|error| AskError::permanent(error.to_string()))?;
+        let channel = mora_runtime::channel(&endpoint.0, CONNECT_TIMEOUT.min(self.deadline))
+            .map_err(|error| AskError::Permanent(error.to_string()))?;
         let mut message = Request::new(peak_to_wire(workload, request));
-        message.set_timeout(deadline);
+        message.set_timeout(self.deadline);
         let answer = ForecastServiceClient::new(channel).forecast_peak(message).await;
         let answer = answer.map_err(|status| ask_error(endpoint, &status))?.into_inner();
         Forecast::try_from(answer).map_err(|field| {
-            AskError::permanent(format!("the worker at {endpoint} answered with a bad {field}"))
+            AskError::Permanent(format!("the worker at {endpoint} answered with a bad {field}"))
         })
     }
 }
@@ -54,7 +56,7 @@ fn peak_to_wire(workload: &WorkloadRef, request: &ForecastRequest) -> v1::Foreca
     }
 }
 
-fn ask_error(endpoint: &str, status: &Status) -> AskError {
+fn ask_error(endpoint: &Endpoint, status: &Status) -> AskError {
     let transient = matches!(
         status.code(),
         Code::Unavailable | Code::ResourceExhausted | Code::Aborted | Code::DeadlineExceeded
@@ -64,7 +66,7 @@ fn ask_error(endpoint: &str, status: &Status) -> AskError {
         Code::DeadlineExceeded | Code::Cancelled => format!("the worker at {endpoint} did not answer in time"),
         _ => format!("the worker at {endpoint} refused: {}", status.message()),
     };
-    if transient { AskError::transient(reason) } else { AskError::permanent(reason) }
+    if transient { AskError::Transient(reason) } else { AskError::Permanent(reason) }
 }
 
 /// Why the collector's data cannot be used.
@@ -92,7 +94,7 @@ pub enum CollectorError {
 /// Everything the collector at `endpoint` has observed, by workload.
 ///
 /// Fails when it cannot be reached within `deadline` per call or answers what cannot be understood.
-pub async fn fetch_datasets(
+pub(crate) async fn fetch_datasets(
     endpoint: &str,
     deadline: Duration,
 ) -> Result<BTreeMap<WorkloadRef, Dataset>, CollectorError> {

@@ -1,13 +1,13 @@
 //! What one container needs, before the cluster has a say.
 
 use mora_core::{
-    Bytes, Forecast, Justification, Millicores, Quantile, ResourceClaim, Signal, Source,
+    Bytes, Dataset, Forecast, Justification, Millicores, Quantile, ResourceClaim, Signal, Source,
     WorkloadRef,
 };
 
 use crate::aggregate::{AdjustedCpu, Application, highest, path_at};
 use crate::baseline::memory_baseline;
-use crate::{Evidence, Policy};
+use crate::evidence::Inputs;
 
 /// The need for one resource, per replica.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,21 +48,20 @@ struct Part {
 pub(crate) fn forecast_drafts(
     forecast: &Forecast,
     application: &Application<'_>,
-    evidence: &Evidence,
-    policy: &Policy,
 ) -> Result<Vec<Draft>, String> {
+    let Inputs { evidence, policy } = application.inputs;
     let cpu = application.adjusted_cpu(forecast).ok_or("its forecast has no CPU")?;
     let signal = &forecast.signals[&Signal::Cpu];
     let dataset = evidence.datasets.get(&forecast.workload);
-    let replicas = dataset.map_or(forecast.replicas, |d| d.current_replicas()).max(1);
+    let replicas = dataset.map_or(forecast.replicas, Dataset::current_replicas).max(1);
     let source =
         Source::Forecast { rung: signal.rung, model_version: forecast.model_version.clone() };
     let mut drafts = Vec::new();
-    for part in parts(forecast, evidence) {
+    for part in parts(forecast, dataset) {
         let mut justification = cpu.justification.clone();
         justification.notes.extend(quantile_note(forecast, policy.quantile));
         let need = cpu_need(forecast, &cpu, part.cpu_share / f64::from(replicas));
-        let memory = memory_need(forecast, &part, evidence, policy)?;
+        let memory = memory_need(forecast, &part, application.inputs)?;
         drafts.push(Draft {
             workload: forecast.workload.clone(),
             container: part.container,
@@ -78,8 +77,7 @@ pub(crate) fn forecast_drafts(
 }
 
 /// The containers that were observed; where none was, the pod as a whole under the workload's name.
-fn parts(forecast: &Forecast, evidence: &Evidence) -> Vec<Part> {
-    let dataset = evidence.datasets.get(&forecast.workload);
+fn parts(forecast: &Forecast, dataset: Option<&Dataset>) -> Vec<Part> {
     let observed = dataset.into_iter().flat_map(|dataset| {
         dataset.shares().into_iter().map(|(container, (cpu_share, memory_share))| {
             let claim = dataset.containers[&container].claim;
@@ -125,8 +123,7 @@ fn median(paths: &std::collections::BTreeMap<Quantile, Vec<f64>>) -> Option<&Vec
 fn memory_need(
     forecast: &Forecast,
     part: &Part,
-    evidence: &Evidence,
-    policy: &Policy,
+    Inputs { evidence, policy }: Inputs<'_>,
 ) -> Result<Need<Bytes>, String> {
     let Some(signal) = forecast.signals.get(&Signal::Memory) else {
         let usage = evidence

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use mora_core::{CallGraph, Capacity, Dataset, Forecast, Step, WorkloadRef};
 
-use crate::{ForecastRequest, validate};
+use crate::{ForecastRequest, Policy, validate};
 
 /// What is known when a plan is made; the same evidence and policy give the same plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,13 @@ pub struct Evidence {
     pub slot: Step,
     /// Number of slots, at least 1.
     pub slots: usize,
+}
+
+/// What one plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) evidence: &'a Evidence,
+    pub(crate) policy: &'a Policy,
 }
 
 impl Evidence {

@@ -48,16 +48,15 @@ pub(crate) fn fit_to_capacity(claims: &[Claim], supply: Supply) -> Vec<u64> {
 }
 
 /// Raises `given` towards `goals` for one class, in proportion to what is missing; returns the amount used.
+///
+/// A class that is not served in full uses up everything: what rounding leaves is not passed down.
 fn pour(left: u128, class: Vec<usize>, goals: &[u128], given: &mut [u128]) -> u128 {
     let missing: Vec<u128> = class.iter().map(|&i| goals[i].saturating_sub(given[i])).collect();
     let total = missing.iter().sum::<u128>();
-    let mut used = 0;
     for (i, missing) in class.into_iter().zip(missing) {
-        let part = if total <= left { missing } else { proportion(missing, left, total) };
-        given[i] += part;
-        used += part;
+        given[i] += if total <= left { missing } else { proportion(missing, left, total) };
     }
-    used
+    total.min(left)
 }
 
 /// `part * left / total`, rounded down, where `left < total` and `part <= total`.

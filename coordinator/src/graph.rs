@@ -25,9 +25,9 @@ pub enum GraphError {
     #[error("the {field} of {caller} to {callee} is {value}; write a finite number of at least 0")]
     OutOfRange {
         /// The caller.
-        caller: WorkloadRef,
+        caller: Box<WorkloadRef>,
         /// The callee.
-        callee: WorkloadRef,
+        callee: Box<WorkloadRef>,
         /// `ratio` or `spread`.
         field: &'static str,
         /// The number found.
@@ -37,9 +37,9 @@ pub enum GraphError {
     #[error("the call from {caller} to {callee} is declared twice; keep one of them")]
     Repeated {
         /// The caller.
-        caller: WorkloadRef,
+        caller: Box<WorkloadRef>,
         /// The callee.
-        callee: WorkloadRef,
+        callee: Box<WorkloadRef>,
     },
 }
 
@@ -70,7 +70,8 @@ pub fn declared_graph(text: &str) -> Result<CallGraph, GraphError> {
     for call in declaration.calls {
         let ratio = checked(&call)?;
         if graph.callees(&call.caller).any(|(callee, _)| *callee == call.callee) {
-            return Err(GraphError::Repeated { caller: call.caller, callee: call.callee });
+            let (caller, callee) = (Box::new(call.caller), Box::new(call.callee));
+            return Err(GraphError::Repeated { caller, callee });
         }
         graph.insert(call.caller, call.callee, ratio);
     }
@@ -80,7 +81,7 @@ pub fn declared_graph(text: &str) -> Result<CallGraph, GraphError> {
 fn checked(call: &DeclaredCall) -> Result<CallRatio, GraphError> {
     for (field, value) in [("ratio", call.ratio), ("spread", call.spread)] {
         if !value.is_finite() || value < 0.0 {
-            let (caller, callee) = (call.caller.clone(), call.callee.clone());
+            let (caller, callee) = (call.caller.clone().into(), call.callee.clone().into());
             return Err(GraphError::OutOfRange { caller, callee, field, value });
         }
     }

@@ -18,6 +18,7 @@ mod plan;
 mod policy;
 mod priority;
 mod propagate;
+mod shared;
 mod validate;
 mod windows;
 

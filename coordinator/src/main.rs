@@ -53,7 +53,10 @@ async fn plan_once(config: CoordinatorConfig, arguments: &Arguments) -> anyhow::
     Ok(exit_of(&outcome.plan))
 }
 
-async fn serve_until_stopped(config: CoordinatorConfig, address: SocketAddr) -> anyhow::Result<Exit> {
+async fn serve_until_stopped(
+    config: CoordinatorConfig,
+    address: SocketAddr,
+) -> anyhow::Result<Exit> {
     let server = GrpcServer::bind(address).await?;
     let stop = CancellationToken::new();
     let serving = serve(config, server, stop.clone());

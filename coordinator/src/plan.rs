@@ -10,8 +10,9 @@ use mora_core::{
 use crate::aggregate::Application;
 use crate::baseline::baseline_drafts;
 use crate::draft::{Draft, Need, forecast_drafts};
-use crate::fit_to_capacity::{Claim, Supply, fit_to_capacity};
+use crate::evidence::Inputs;
 use crate::priority::inherited;
+use crate::shared::Shared;
 use crate::{Allowed, Evidence, Policy, RequestShape};
 
 /// The plan for every workload of `evidence` under `policy`; `id` becomes its identifier.
@@ -21,15 +22,16 @@ use crate::{Allowed, Evidence, Policy, RequestShape};
 /// replicas, never exceed what the capacity and the policy's cap leave.
 #[must_use]
 pub fn plan(id: &str, evidence: &Evidence, policy: &Policy) -> Plan {
-    let application = Application::new(evidence, policy);
-    let mut drafting =
-        Drafting { warnings: application.traffic.warnings.clone(), ..Drafting::default() };
+    let inputs = Inputs { evidence, policy };
+    let application = Application::new(inputs);
+    let mut drafting = Drafting::default();
+    drafting.warnings.clone_from(&application.traffic.warnings);
     for workload in evidence.workloads() {
-        drafting.add(workload, &application, evidence, policy);
+        drafting.add(workload, &application);
     }
     drafting.note_strangers(evidence);
     let priorities = inherited(&evidence.workloads(), &application.traffic, policy);
-    drafting.finish(id, evidence, policy, &priorities)
+    drafting.finish(id, inputs, &priorities)
 }
 
 /// The plan by the statistical rule alone, without forecasts and call graph.
@@ -38,17 +40,17 @@ pub fn plan(id: &str, evidence: &Evidence, policy: &Policy) -> Plan {
 /// bounds, the priorities and the cap.
 #[must_use]
 pub fn statistical_plan(id: &str, evidence: &Evidence, policy: &Policy) -> Plan {
+    let inputs = Inputs { evidence, policy };
     let mut drafting = Drafting::default();
     for dataset in evidence.datasets.values() {
-        let (drafts, warnings) =
-            baseline_drafts(dataset, &Source::Statistical, None, (evidence, policy));
+        let (drafts, warnings) = baseline_drafts(dataset, &Source::Statistical, None, inputs);
         drafting.missing |= drafts.is_empty();
         drafting.drafts.extend(drafts);
         drafting.warnings.extend(warnings);
     }
     let workloads = evidence.datasets.keys();
     let priorities = workloads.map(|w| (w.clone(), policy.priority(w))).collect();
-    drafting.finish(id, evidence, policy, &priorities)
+    drafting.finish(id, inputs, &priorities)
 }
 
 /// What is collected workload by workload.
@@ -61,43 +63,28 @@ struct Drafting {
 }
 
 impl Drafting {
-    fn add(
-        &mut self,
-        workload: &WorkloadRef,
-        application: &Application<'_>,
-        evidence: &Evidence,
-        policy: &Policy,
-    ) {
-        let drafts = evidence.forecast(workload).and_then(|forecast| {
-            self.warnings.extend(forecast.warnings.iter().map(|w| format!("{workload}: {w}")));
-            forecast_drafts(forecast, application, evidence, policy)
-        });
-        match drafts {
+    fn add(&mut self, workload: &WorkloadRef, application: &Application<'_>) {
+        let forecast = application.inputs.evidence.forecast(workload);
+        match forecast.and_then(|forecast| forecast_drafts(forecast, application)) {
             Ok(drafts) => self.drafts.extend(drafts),
-            Err(reason) => self.fall_back(workload, reason, application, (evidence, policy)),
+            Err(reason) => self.fall_back(workload, &reason, application),
         }
+        let warnings = forecast_warnings(application.inputs.evidence, workload);
+        self.warnings.extend(warnings.map(|warning| format!("{workload}: {warning}")));
     }
 
     /// Sizes `workload` by the statistical rule, because of `reason`.
-    fn fall_back(
-        &mut self,
-        workload: &WorkloadRef,
-        reason: String,
-        application: &Application<'_>,
-        (evidence, policy): (&Evidence, &Policy),
-    ) {
-        let Some(dataset) = evidence.datasets.get(workload) else {
-            self.missing = true;
-            self.warnings.push(format!("{workload} is not in the plan: it has no usage history, and no forecast either: {reason}"));
+    fn fall_back(&mut self, workload: &WorkloadRef, reason: &str, application: &Application<'_>) {
+        let Some(dataset) = application.inputs.evidence.datasets.get(workload) else {
+            self.leave_out(workload, "it has no usage history", reason);
             return;
         };
         let raise = application.raise_of_baseline(dataset);
-        let source = Source::Baseline { reason: reason.clone() };
+        let source = Source::Baseline { reason: reason.to_owned() };
         let (drafts, warnings) =
-            baseline_drafts(dataset, &source, raise.as_ref(), (evidence, policy));
+            baseline_drafts(dataset, &source, raise.as_ref(), application.inputs);
         if drafts.is_empty() {
-            self.missing = true;
-            self.warnings.push(format!("{workload} is not in the plan: its history is not enough, and there is no forecast: {reason}"));
+            self.leave_out(workload, "its usage history is too short", reason);
         } else {
             self.warnings.push(format!("{workload} is sized by its baseline: {reason}"));
         }
@@ -105,7 +92,14 @@ impl Drafting {
         self.warnings.extend(warnings);
     }
 
-    /// Names the workloads that take part in calls but were neither observed nor forecast.
+    fn leave_out(&mut self, workload: &WorkloadRef, history: &str, reason: &str) {
+        self.missing = true;
+        self.warnings.push(format!(
+            "{workload} is not in the plan: {history}, and there is no forecast either: {reason}"
+        ));
+    }
+
+    /// Names the workloads that take part in calls but were neither observed nor asked for a forecast.
     fn note_strangers(&mut self, evidence: &Evidence) {
         let known = evidence.workloads();
         let strangers: BTreeSet<&WorkloadRef> =
@@ -118,8 +112,7 @@ impl Drafting {
     fn finish(
         mut self,
         id: &str,
-        evidence: &Evidence,
-        policy: &Policy,
+        Inputs { evidence, policy }: Inputs<'_>,
         priorities: &BTreeMap<WorkloadRef, i32>,
     ) -> Plan {
         for draft in &mut self.drafts {
@@ -127,23 +120,15 @@ impl Drafting {
         }
         let capacity = evidence.capacity.map(|c| Capacity { cap: policy.cap.get(), ..c });
         let fitted = Fitted::new(&self.drafts, capacity.as_ref(), policy);
-        let recommendations: Vec<Recommendation> = (0..self.drafts.len())
-            .map(|index| fitted.recommend(index, &self.drafts[index], evidence, policy))
-            .collect();
-        let cuts: Vec<Cut> =
-            self.drafts.iter().enumerate().filter_map(|(i, draft)| fitted.cut(i, draft)).collect();
-        let on_baseline =
-            recommendations.iter().any(|r| matches!(r.source, Source::Baseline { .. }));
-        let status = match (cuts.is_empty(), on_baseline || self.missing) {
-            (false, _) => PlanStatus::Violation,
-            (true, true) => PlanStatus::Degraded,
-            (true, false) => PlanStatus::Complete,
-        };
+        let drafts = || self.drafts.iter().enumerate();
+        let recommendations: Vec<_> =
+            drafts().map(|(i, draft)| fitted.recommend(i, draft, evidence)).collect();
+        let cuts: Vec<Cut> = drafts().filter_map(|(i, draft)| fitted.cut(i, draft)).collect();
         Plan {
             schema: Plan::SCHEMA,
             id: id.to_owned(),
             created_at: evidence.now,
-            status,
+            status: status(&recommendations, &cuts, self.missing),
             start: evidence.start,
             slot: evidence.slot,
             capacity,
@@ -154,177 +139,107 @@ impl Drafting {
     }
 }
 
-/// The amounts of one resource per draft and slot; a single slot where one request holds for all.
-struct Shared {
-    wanted: Vec<Vec<u64>>,
-    given: Vec<Vec<u64>>,
-    /// The slot in which most is missing.
-    tightest: usize,
+fn forecast_warnings<'a>(
+    evidence: &'a Evidence,
+    workload: &WorkloadRef,
+) -> impl Iterator<Item = &'a String> {
+    evidence.forecast(workload).into_iter().flat_map(|forecast| &forecast.warnings)
 }
 
-impl Shared {
-    fn new(drafts: &[Draft], wanted: Vec<Vec<u64>>, supply: Option<Supply>) -> Self {
-        let slots = wanted.iter().map(Vec::len).max().unwrap_or(0);
-        let mut given = wanted.clone();
-        let mut most = (0, 0);
-        for slot in 0..slots {
-            let Some(supply) = supply else { break };
-            let claims: Vec<Claim> = drafts
-                .iter()
-                .zip(&wanted)
-                .map(|(draft, wanted)| Claim {
-                    wanted: wanted[slot],
-                    replicas: draft.replicas,
-                    priority: draft.justification.priority,
-                })
-                .collect();
-            let mut missing = 0;
-            for (index, amount) in fit_to_capacity(&claims, supply).into_iter().enumerate() {
-                missing +=
-                    u128::from(claims[index].wanted - amount) * u128::from(claims[index].replicas);
-                given[index][slot] = amount;
-            }
-            most = if missing > most.1 { (slot, missing) } else { most };
-        }
-        Self { wanted, given, tightest: most.0 }
-    }
-
-    /// What `slot` gets per replica.
-    fn given(&self, draft: usize, slot: usize) -> u64 {
-        let slots = &self.given[draft];
-        slots.get(slot).or(slots.last()).copied().unwrap_or(0)
-    }
-
-    /// What is missing over all replicas in the tightest slot.
-    fn cut(&self, index: usize, replicas: u32) -> u64 {
-        let missing = self.wanted[index][self.tightest] - self.given[index][self.tightest];
-        missing.saturating_mul(u64::from(replicas))
-    }
-
-    /// What all drafts want over all replicas in the tightest slot.
-    fn total_wanted(&self, drafts: &[Draft]) -> u64 {
-        let totals =
-            self.wanted.iter().zip(drafts).map(|(wanted, draft)| {
-                wanted[self.tightest].saturating_mul(u64::from(draft.replicas))
-            });
-        totals.fold(0, u64::saturating_add)
+fn status(recommendations: &[Recommendation], cuts: &[Cut], missing: bool) -> PlanStatus {
+    let on_baseline = |r: &Recommendation| matches!(r.source, Source::Baseline { .. });
+    if !cuts.is_empty() {
+        PlanStatus::Violation
+    } else if missing || recommendations.iter().any(on_baseline) {
+        PlanStatus::Degraded
+    } else {
+        PlanStatus::Complete
     }
 }
 
 /// The drafts after capacity had its say.
-struct Fitted {
+struct Fitted<'a> {
+    policy: &'a Policy,
     cpu: Shared,
     memory: Shared,
-    cpu_reason: String,
-    memory_reason: String,
 }
 
-impl Fitted {
-    fn new(drafts: &[Draft], capacity: Option<&Capacity>, policy: &Policy) -> Self {
-        let amounts = |of: &dyn Fn(&Draft) -> Vec<u64>| drafts.iter().map(of).collect();
-        let cpu_wanted =
-            amounts(&|draft| wanted(&draft.cpu, &policy.cpu, policy.requests, Millicores::get));
-        let memory_wanted =
-            amounts(&|draft| wanted(&draft.memory, &policy.memory, policy.requests, Bytes::get));
-        let cpu_supply = capacity.map(|c| Supply {
-            capacity: c.cpu().get(),
-            floor: policy.cpu_floor.get(),
-            grain: 1,
-        });
-        let memory_supply = capacity.map(|c| Supply {
-            capacity: c.memory().get(),
-            floor: policy.memory_floor.get(),
-            grain: Bytes::MEBIBYTE.get(),
-        });
-        let cpu = Shared::new(drafts, cpu_wanted, cpu_supply);
-        let memory = Shared::new(drafts, memory_wanted, memory_supply);
-        let limit = |supply: Option<Supply>| supply.map_or(0, |s| s.capacity);
-        let cpu_reason = format!(
-            "all workloads together need {} of CPU where {} can be requested",
-            Millicores::new(cpu.total_wanted(drafts)),
-            Millicores::new(limit(cpu_supply))
-        );
-        let memory_reason = format!(
-            "all workloads together need {} of memory where {} can be requested",
-            Bytes::new(memory.total_wanted(drafts)),
-            Bytes::new(limit(memory_supply))
-        );
-        Self { cpu, memory, cpu_reason, memory_reason }
+impl<'a> Fitted<'a> {
+    fn new(drafts: &[Draft], capacity: Option<&Capacity>, policy: &'a Policy) -> Self {
+        let shape = policy.requests;
+        let cpu = drafts.iter().map(|d| wanted(&d.cpu, &policy.cpu, shape, Millicores::get));
+        let memory = drafts.iter().map(|d| wanted(&d.memory, &policy.memory, shape, Bytes::get));
+        let (cpu, memory) = (cpu.collect(), memory.collect());
+        Self {
+            cpu: Shared::new(drafts, cpu, capacity.map(|c| policy.cpu_supply(c))),
+            memory: Shared::new(drafts, memory, capacity.map(|c| policy.memory_supply(c))),
+            policy,
+        }
     }
 
     fn cut(&self, index: usize, draft: &Draft) -> Option<Cut> {
-        let cpu = self.cpu.cut(index, draft.replicas);
-        let memory = self.memory.cut(index, draft.replicas);
-        let reasons: Vec<&str> = [(cpu, &self.cpu_reason), (memory, &self.memory_reason)]
-            .into_iter()
-            .filter(|(amount, _)| *amount > 0)
-            .map(|(_, reason)| reason.as_str())
-            .collect();
+        let cpu = Millicores::new(self.cpu.cut(index, draft.replicas));
+        let memory = Bytes::new(self.memory.cut(index, draft.replicas));
+        let mut reasons = Vec::new();
+        if cpu > Millicores::ZERO {
+            reasons.push(self.cpu.shortage("CPU", |amount| Millicores::new(amount).to_string()));
+        }
+        if memory > Bytes::ZERO {
+            reasons.push(self.memory.shortage("memory", |amount| Bytes::new(amount).to_string()));
+        }
         (!reasons.is_empty()).then(|| Cut {
             workload: draft.workload.clone(),
             container: draft.container.clone(),
-            cpu: Millicores::new(cpu),
-            memory: Bytes::new(memory),
+            cpu,
+            memory,
             reason: format!(
-                "{}; its priority is {}",
-                reasons.join("; "),
+                "{} at priority {}",
+                reasons.join(", and "),
                 draft.justification.priority
             ),
         })
     }
 
-    fn recommend(
-        &self,
-        index: usize,
-        draft: &Draft,
-        evidence: &Evidence,
-        policy: &Policy,
-    ) -> Recommendation {
-        let cpu = Millicores::new(self.cpu.given(index, 0));
-        let memory = Bytes::new(self.memory.given(index, 0));
+    fn recommend(&self, index: usize, draft: &Draft, evidence: &Evidence) -> Recommendation {
+        let shape = self.policy.requests;
+        let cpu = target(&draft.cpu, &self.policy.cpu, shape);
+        let memory = target(&draft.memory, &self.policy.memory, shape);
         Recommendation {
             workload: draft.workload.clone(),
             container: draft.container.clone(),
             replicas: draft.replicas,
-            cpu: target(&draft.cpu, cpu, draft.claim.cpu_request, (&policy.cpu, policy.requests)),
-            memory: target(
-                &draft.memory,
-                memory,
-                draft.claim.memory_request,
-                (&policy.memory, policy.requests),
-            ),
-            schedule: self.schedule(index, draft, evidence, policy),
+            cpu: Target {
+                current: draft.claim.cpu_request,
+                target: Millicores::new(self.cpu.given(index, 0)),
+                ..cpu
+            },
+            memory: Target {
+                current: draft.claim.memory_request,
+                target: Bytes::new(self.memory.given(index, 0)),
+                ..memory
+            },
+            schedule: self.schedule(index, draft, evidence),
             source: draft.source.clone(),
             justification: draft.justification.clone(),
         }
     }
 
     /// The request of every slot, never above what the slot was given.
-    fn schedule(
-        &self,
-        index: usize,
-        draft: &Draft,
-        evidence: &Evidence,
-        policy: &Policy,
-    ) -> Vec<ForecastPoint> {
+    fn schedule(&self, index: usize, draft: &Draft, evidence: &Evidence) -> Vec<ForecastPoint> {
         if !matches!(draft.source, Source::Forecast { .. }) {
             return Vec::new();
         }
-        let needs = draft.cpu.slots.iter().zip(&draft.memory.slots);
-        needs
-            .enumerate()
-            .map(|(slot, (cpu, memory))| ForecastPoint {
-                start: evidence
-                    .start
-                    .saturating_add(evidence.slot.times(slot))
-                    .unwrap_or(evidence.start),
-                cpu: policy.cpu.clamp(*cpu).min(Millicores::new(self.cpu.given(index, slot))),
-                memory: policy
-                    .memory
-                    .clamp(*memory)
-                    .min(Bytes::new(self.memory.given(index, slot))),
-            })
-            .collect()
+        let point = |(slot, (cpu, memory)): (usize, (&Millicores, &Bytes))| {
+            let offset = evidence.slot.times(slot);
+            let cpu_given = Millicores::new(self.cpu.given(index, slot));
+            let memory_given = Bytes::new(self.memory.given(index, slot));
+            ForecastPoint {
+                start: evidence.start.saturating_add(offset).unwrap_or(evidence.start),
+                cpu: self.policy.cpu.clamp(*cpu).min(cpu_given),
+                memory: self.policy.memory.clamp(*memory).min(memory_given),
+            }
+        };
+        draft.cpu.slots.iter().zip(&draft.memory.slots).enumerate().map(point).collect()
     }
 }
 
@@ -342,21 +257,25 @@ fn wanted<Q: Ord + Copy>(
     }
 }
 
+/// The bounds of a recommendation, and its target as if there were no policy.
 fn target<Q: Ord + Copy + Default>(
     need: &Need<Q>,
-    given: Q,
-    current: Option<Q>,
-    (allowed, shape): (&Allowed<Q>, RequestShape),
+    allowed: &Allowed<Q>,
+    shape: RequestShape,
 ) -> Target<Q> {
-    let uncapped = match shape {
+    let needed = match shape {
         RequestShape::Peak => need.slots.iter().copied().max(),
         RequestShape::Schedule => need.slots.first().copied(),
     };
+    let needed = needed.unwrap_or_default();
     Target {
-        current,
-        target: given,
+        current: None,
+        target: needed,
         lower_bound: allowed.clamp(need.lower),
         upper_bound: allowed.clamp(need.upper),
-        uncapped_target: uncapped.unwrap_or_default(),
+        uncapped_target: needed,
     }
 }
+
+#[cfg(test)]
+mod tests;

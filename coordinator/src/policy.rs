@@ -1,8 +1,10 @@
 //! What the operator decides: the cap, the quantile, priorities and bounds.
 
-use mora_core::{Bytes, Millicores, Quantile, StatisticalRule, WorkloadRef};
+use mora_core::{Bytes, Capacity, Millicores, Quantile, StatisticalRule, WorkloadRef};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
+
+use crate::fit_to_capacity::Supply;
 
 /// A number that is no share.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
@@ -94,6 +96,17 @@ impl Policy {
     pub fn priority(&self, workload: &WorkloadRef) -> i32 {
         let rule = self.priorities.iter().find(|rule| rule.workload.matches(workload));
         rule.map_or(self.default_priority, |rule| rule.priority)
+    }
+
+    /// CPU to share out, in millicores.
+    pub(crate) fn cpu_supply(&self, capacity: &Capacity) -> Supply {
+        Supply { capacity: capacity.cpu().get(), floor: self.cpu_floor.get(), grain: 1 }
+    }
+
+    /// Memory to share out, in bytes; what is reduced stays a whole number of MiB.
+    pub(crate) fn memory_supply(&self, capacity: &Capacity) -> Supply {
+        let grain = Bytes::MEBIBYTE.get();
+        Supply { capacity: capacity.memory().get(), floor: self.memory_floor.get(), grain }
     }
 }
 

@@ -77,3 +77,68 @@ fn nearest(levels: &BTreeSet<i32>, priority: f64) -> i32 {
     };
     levels.iter().copied().reduce(closer).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::propagate::{Load, propagate};
+    use crate::{Pattern, PriorityRule};
+    use mora_core::{CallGraph, CallRatio, Step};
+
+    fn workload(name: &str) -> WorkloadRef {
+        WorkloadRef::deployment("shop", name).unwrap()
+    }
+
+    /// The priorities after `calls` (caller, callee, ratio), where `entries` receive their rate.
+    fn priorities(
+        calls: &[(&str, &str, f64)],
+        entries: &[(&str, f64)],
+        rules: &[(&str, i32)],
+    ) -> BTreeMap<WorkloadRef, i32> {
+        let mut graph = CallGraph::default();
+        for (caller, callee, ratio) in calls {
+            let call = CallRatio { ratio: *ratio, spread: 0.0, windows: 1 };
+            graph.insert(workload(caller), workload(callee), call);
+        }
+        let load = |rate| Load { mean: vec![rate], variance: vec![0.0], arrivals: vec![0.0] };
+        let entries = entries.iter().map(|(name, rate)| (workload(name), load(*rate))).collect();
+        let traffic = propagate(&graph, &entries, 1, Step::MINUTE);
+        let rule = |(name, priority): &(&str, i32)| PriorityRule {
+            workload: Pattern(format!("shop/{name}")),
+            priority: *priority,
+        };
+        let policy = Policy { priorities: rules.iter().map(rule).collect(), ..Policy::default() };
+        inherited(&graph.workloads(), &traffic, &policy)
+    }
+
+    #[test]
+    fn a_callee_that_works_mostly_for_a_critical_caller_counts_as_critical() {
+        let found = priorities(
+            &[("frontend", "catalog", 1.0), ("batch", "catalog", 1.0), ("catalog", "db", 2.0)],
+            &[("frontend", 90.0), ("batch", 10.0)],
+            &[("frontend", 100)],
+        );
+        assert_eq!((found[&workload("catalog")], found[&workload("db")]), (100, 100));
+        assert_eq!(found[&workload("batch")], 0);
+    }
+
+    #[test]
+    fn a_rare_call_does_not_lift_a_background_job() {
+        let found = priorities(
+            &[("frontend", "report", 0.01), ("batch", "report", 1.0)],
+            &[("frontend", 90.0), ("batch", 10.0)],
+            &[("frontend", 100)],
+        );
+        assert_eq!(found[&workload("report")], 0);
+    }
+
+    #[test]
+    fn nobody_loses_priority_by_being_called() {
+        let found = priorities(
+            &[("batch", "payment", 1.0), ("payment", "batch", 0.1)],
+            &[("batch", 10.0)],
+            &[("payment", 50), ("batch", -10)],
+        );
+        assert_eq!(found[&workload("payment")], 50);
+    }
+}

@@ -10,7 +10,7 @@ use mora_kubernetes::{Cluster, ClusterError};
 use thiserror::Error;
 
 use crate::client::{CollectorError, GrpcWorkers, fetch_datasets};
-use crate::fan_out::{FanOutLimits, ForecastRequest, fan_out};
+use crate::fan_out::{Endpoint, FanOutLimits, ForecastRequest, fan_out};
 use crate::graph::{GraphError, declared_graph, learn_call_graph};
 use crate::{CoordinatorConfig, Evidence, plan};
 
@@ -132,14 +132,14 @@ async fn ask(
     let endpoint = |workload: &WorkloadRef| config.workers.resolve(workload);
     let (known, unknown): (Vec<_>, Vec<_>) =
         workloads.iter().map(|w| (w.clone(), endpoint(w))).partition(|(_, e)| e.is_some());
-    let known = known.into_iter().filter_map(|(w, e)| Some((w, e?))).collect();
+    let known = known.into_iter().filter_map(|(w, e)| Some((w, Endpoint(e?)))).collect();
     let limits = FanOutLimits {
         per_call: Duration::from_millis(config.fan_out.per_call_ms),
         overall: Duration::from_millis(config.fan_out.overall_ms),
         concurrency: config.fan_out.concurrency,
         retries: config.fan_out.retries,
     };
-    let mut forecasts = fan_out(&GrpcWorkers, known, request, limits).await;
+    let mut forecasts = fan_out(&GrpcWorkers { deadline: limits.per_call }, known, request, limits).await;
     let reason = "no worker is configured for it; see `workers` in the configuration";
     forecasts.extend(unknown.into_iter().map(|(workload, _)| (workload, Err(reason.to_owned()))));
     forecasts
@@ -157,7 +157,10 @@ fn call_graph(
     declared_graph(&text).map_err(|source| RunError::Graph { path, source })
 }
 
-async fn capacity(
+/// What the configured cluster can give to `managed`; `None` where no cluster is configured.
+///
+/// Fails when the Kubernetes API is to be asked and does not answer.
+pub async fn capacity(
     config: &CoordinatorConfig,
     managed: &BTreeSet<WorkloadRef>,
 ) -> Result<Option<Capacity>, RunError> {

@@ -61,7 +61,9 @@ pub(crate) struct JobStatus {
 /// Why rows are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum UploadError {
-    #[error("the next row expected is {expected}, not {got}; start the job again to learn where to resume")]
+    #[error(
+        "the next row expected is {expected}, not {got}; start the job again to learn where to resume"
+    )]
     Offset { expected: usize, got: usize },
     #[error("{got} columns of rows, where the header announced {announced}")]
     Columns { announced: usize, got: usize },

@@ -111,8 +111,9 @@ impl Library {
     pub fn manifest(&self, version: &str) -> Result<Manifest, LibraryError> {
         let path = self.directory.join(version).join(MANIFEST);
         let bytes = fs::read(&path).map_err(io_error("read", &path))?;
-        let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|source| LibraryError::Manifest { path: path.clone(), source: Some(source) })?;
+        let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|source| {
+            LibraryError::Manifest { path: path.clone(), source: Some(source) }
+        })?;
         if manifest.schema != Manifest::SCHEMA {
             return Err(LibraryError::Manifest { path, source: None });
         }
@@ -131,9 +132,9 @@ impl Library {
             by_signal.entry(signal).or_default().insert(file.to_owned(), bytes);
         }
         let load = |(signal, files): (Signal, BTreeMap<String, Vec<u8>>)| {
-            SignalModel::load(&files).map(|model| (signal, model)).map_err(|source| {
-                LibraryError::Load { signal, path: directory.clone(), source }
-            })
+            SignalModel::load(&files)
+                .map(|model| (signal, model))
+                .map_err(|source| LibraryError::Load { signal, path: directory.clone(), source })
         };
         let signals = by_signal.into_iter().map(load).collect::<Result<_, _>>()?;
         Ok(WorkloadModel { manifest, signals })
@@ -153,15 +154,17 @@ impl Library {
             fs::remove_dir_all(&partial).map_err(io_error("remove", &partial))?;
         }
         for (signal, model) in &signals {
-            let files = model.save().map_err(|source| LibraryError::Save { signal: *signal, source })?;
+            let files =
+                model.save().map_err(|source| LibraryError::Save { signal: *signal, source })?;
             for file in files {
                 let name = format!("{signal}/{}", file.name);
                 write_synced(&partial.join(&name), &file.bytes)?;
                 manifest.files.insert(name, digest(&file.bytes));
             }
         }
-        let record = serde_json::to_vec_pretty(&manifest)
-            .map_err(|source| LibraryError::Manifest { path: partial.clone(), source: Some(source) })?;
+        let record = serde_json::to_vec_pretty(&manifest).map_err(|source| {
+            LibraryError::Manifest { path: partial.clone(), source: Some(source) }
+        })?;
         write_synced(&partial.join(MANIFEST), &record)?;
         let directory = self.directory.join(&manifest.version);
         fs::rename(&partial, &directory).map_err(io_error("rename", &partial))?;
@@ -173,7 +176,10 @@ impl Library {
     /// A name for a new version: `stem` with the number after the highest taken one.
     pub fn free_version(&self, stem: &str) -> Result<String, LibraryError> {
         let taken = self.versions()?;
-        let newest = taken.iter().filter_map(|name| name.strip_prefix(stem)?.strip_prefix('-')?.parse::<u32>().ok()).max();
+        let newest = taken
+            .iter()
+            .filter_map(|name| name.strip_prefix(stem)?.strip_prefix('-')?.parse::<u32>().ok())
+            .max();
         Ok(format!("{stem}-{:04}", newest.unwrap_or(0) + 1))
     }
 

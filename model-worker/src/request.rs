@@ -29,7 +29,10 @@ pub(crate) fn peak_query(
     if let Some(asked) = request.slot {
         let asked = step_from_wire(Some(asked), "slot")?;
         if asked != slot {
-            let problem = format!("this model has slots of {} s; ask for that or train another", slot.seconds());
+            let problem = format!(
+                "this model has slots of {} s; ask for that or train another",
+                slot.seconds()
+            );
             return Err(FieldError::new("slot", problem));
         }
     }

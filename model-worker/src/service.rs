@@ -30,7 +30,9 @@ impl ForecastService for Service {
         let request = request.into_inner();
         self.check_workload(request.workload.clone())?;
         let model = self.0.model().ok_or_else(|| {
-            Status::failed_precondition("no model has been published yet; train this workload first")
+            Status::failed_precondition(
+                "no model has been published yet; train this workload first",
+            )
         })?;
         let query = peak_query(&request, model.manifest.slot, model.manifest.data_until)?;
         let forecast = tokio::task::spawn_blocking(move || {
@@ -132,7 +134,9 @@ impl Service {
 
     fn job(&self, id: &str) -> Result<Arc<Job>, Status> {
         let job = self.0.jobs.get(id);
-        job.ok_or_else(|| Status::not_found(format!("no training job {id} since this worker started")))
+        job.ok_or_else(|| {
+            Status::not_found(format!("no training job {id} since this worker started"))
+        })
     }
 
     async fn receive_and_watch(
@@ -190,7 +194,9 @@ fn receive(job: &Job, message: v1::TrainRequest) -> Result<(), Status> {
 fn upload_status(error: UploadError) -> Status {
     let field = match error {
         UploadError::Offset { .. } => "chunk.offset",
-        UploadError::Columns { .. } | UploadError::Ragged | UploadError::TooMany(_) => "chunk.columns",
+        UploadError::Columns { .. } | UploadError::Ragged | UploadError::TooMany(_) => {
+            "chunk.columns"
+        }
         UploadError::Checksum => "header.checksum",
     };
     FieldError::new(field, error).into()

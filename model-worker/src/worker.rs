@@ -75,7 +75,11 @@ impl Worker {
     /// Serves on `server` until `stop` is cancelled, then ends running jobs.
     ///
     /// Health of the forecast service is SERVING only while there is a model. Fails when the transport does.
-    pub async fn serve(self: Arc<Self>, server: GrpcServer, stop: CancellationToken) -> Result<(), ServeError> {
+    pub async fn serve(
+        self: Arc<Self>,
+        server: GrpcServer,
+        stop: CancellationToken,
+    ) -> Result<(), ServeError> {
         let routes = Routes::new(ForecastServiceServer::new(Service(self.clone())))
             .add_service(TrainingServiceServer::new(Service(self.clone())));
         for service in ["", SERVICES[1]] {
@@ -108,7 +112,8 @@ impl Worker {
         let _processor = self.processors.clone().acquire_owned().await;
         let worker = self.clone();
         let fitting = job.clone();
-        let outcome = tokio::task::spawn_blocking(move || worker.fit_and_publish(&fitting, upload)).await;
+        let outcome =
+            tokio::task::spawn_blocking(move || worker.fit_and_publish(&fitting, upload)).await;
         match outcome {
             Ok(Ok(())) => self.readiness.ready_service(FORECAST_SERVICE).await,
             Ok(Err(JobError::Train(TrainError::Cancelled))) => {
@@ -128,7 +133,6 @@ impl Worker {
             horizon: self.config.horizon_slots,
             seed: header.seed,
             origins: self.config.origins,
-            ..FitOptions::default()
         };
         let mut observe = |signal: Signal, progress: Progress| {
             job.update(|status| {
@@ -140,7 +144,9 @@ impl Worker {
         let fitted = fit_signals(upload, &options, &mut observe)?;
         let manifest = self.manifest_of(job, &fitted.signals)?;
         let skills = manifest.signals.clone();
-        if let Some(reason) = self.model().and_then(|champion| challenge(&champion.manifest, &manifest)) {
+        if let Some(reason) =
+            self.model().and_then(|champion| challenge(&champion.manifest, &manifest))
+        {
             job.update(|status| {
                 status.skills = skills;
                 status.message.clone_from(&reason);
@@ -202,7 +208,6 @@ fn published_message(left_out: &[String]) -> String {
     }
 }
 
-
 /// Why the challenger must not replace the champion; `None` when it may.
 ///
 /// Compared is the mean pinball ratio to the baseline, each on the days of its own back-test. A champion
@@ -243,4 +248,3 @@ fn load_newest(library: &Library) -> Result<(Option<WorkloadModel>, Refusals), L
     }
     Ok((None, refused))
 }
-

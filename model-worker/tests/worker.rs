@@ -62,7 +62,8 @@ struct Running {
 
 impl Running {
     async fn start(library: &Path) -> Self {
-        let config = WorkerConfig { library: library.to_owned(), origins: 3, ..WorkerConfig::default() };
+        let config =
+            WorkerConfig { library: library.to_owned(), origins: 3, ..WorkerConfig::default() };
         let server = GrpcServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let endpoint = format!("http://{}", server.address());
         let worker = Worker::open(workload(), config, Arc::new(Semaphore::new(1))).await.unwrap();
@@ -138,14 +139,16 @@ async fn a_corrupted_version_is_refused_by_file_name_while_the_one_before_serves
     let before = worker.forecast().await.unwrap();
     let second = worker.train(header(&upload, "job-2"), upload.chunks(0).collect()).await.unwrap();
     worker.stop().await;
-    let file = library.path().join("shop/Deployment.cart").join(&second.version).join("cpu/model.json");
+    let file =
+        library.path().join("shop/Deployment.cart").join(&second.version).join("cpu/model.json");
     let mut bytes = std::fs::read(&file).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&file, bytes).unwrap();
     let restarted = Running::start(library.path()).await;
     let answer = restarted.forecast().await.unwrap();
     assert_eq!((&answer.model_version, &answer.signals), (&first.version, &before.signals));
-    let refused = restarted.models().await.into_iter().find(|m| m.version == second.version).unwrap();
+    let refused =
+        restarted.models().await.into_iter().find(|m| m.version == second.version).unwrap();
     assert!(refused.refusal.contains("model.json is corrupted"), "{}", refused.refusal);
     restarted.stop().await;
 }
@@ -165,7 +168,8 @@ async fn an_interrupted_upload_resumes_where_it_stopped() {
     assert_eq!(interrupted.state(), v1::TrainingState::Receiving);
     let wrong = worker.train(header(&upload, "job-1"), upload.chunks(0).collect()).await;
     assert_eq!(wrong.unwrap_err().code(), Code::InvalidArgument);
-    let resumed = worker.train(header(&upload, "job-1"), upload.chunks(half).collect()).await.unwrap();
+    let resumed =
+        worker.train(header(&upload, "job-1"), upload.chunks(half).collect()).await.unwrap();
     assert_eq!(resumed.state(), v1::TrainingState::Published, "{}", resumed.message);
     let again = worker.train(header(&upload, "job-1"), Vec::new()).await.unwrap();
     assert_eq!(again.version, resumed.version);

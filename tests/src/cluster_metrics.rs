@@ -1,6 +1,6 @@
 //! Datasets under the names a real cluster gives them: cAdvisor, Istio and kube-state-metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::open_metrics::{MetricKind, OpenMetricsWriter};
 /// A quantity of a claim, with kube-state-metrics' labels `resource` and `unit`.
 type ClaimedQuantity = (&'static str, &'static str, Option<f64>);
 
-/// Writes what Prometheus would have scraped of `datasets`, as OpenMetrics text, and gives `out` back.
+/// Writes what Prometheus would have scraped of `datasets`, as `OpenMetrics` text, and gives `out` back.
 ///
 /// Usage and request rates become counters. A workload with one container also has the series of its
 /// pods' cgroups, with an empty container, as cAdvisor reports them. Requests of a workload without
@@ -83,7 +83,8 @@ fn write_replicas<W: Write>(
     };
     out.family(name, MetricKind::Gauge)?;
     for dataset in datasets.iter().filter(|d| d.workload.kind() == kind) {
-        let labels = [("namespace", dataset.workload.namespace()), (label, dataset.workload.name())];
+        let labels =
+            [("namespace", dataset.workload.namespace()), (label, dataset.workload.name())];
         if let Some(series) = &dataset.replicas {
             out.series(name, &labels, samples(series, MetricKind::Gauge))?;
         }
@@ -124,7 +125,7 @@ fn write_replica_set_owners<W: Write>(
     const NAME: &str = "kube_replicaset_owner";
     out.family(NAME, MetricKind::Gauge)?;
     for dataset in datasets.iter().filter(|d| d.workload.kind() == WorkloadKind::Deployment) {
-        for (replica_set, series) in longest_by_replica_set(dataset) {
+        for (replica_set, times) in replica_sets(dataset) {
             let labels = [
                 ("namespace", dataset.workload.namespace()),
                 ("replicaset", replica_set),
@@ -132,7 +133,7 @@ fn write_replica_set_owners<W: Write>(
                 ("owner_name", dataset.workload.name()),
                 ("owner_is_controller", "true"),
             ];
-            out.series(NAME, &labels, present(series, 1.0))?;
+            out.series(NAME, &labels, times.into_iter().map(|time| (time, 1.0)))?;
         }
     }
     Ok(())
@@ -210,10 +211,14 @@ fn pods(dataset: &Dataset) -> BTreeMap<&str, &Series> {
     usages.map(|(pod, series)| (pod.as_str(), series)).collect()
 }
 
-fn longest_by_replica_set(dataset: &Dataset) -> BTreeMap<&str, &Series> {
-    let mut pods: Vec<_> = pods(dataset).into_iter().collect();
-    pods.sort_by_key(|(_, series)| series.len());
-    pods.into_iter().map(|(pod, series)| (replica_set(pod), series)).collect()
+/// Every ReplicaSet of a Deployment with the times at which any of its pods was observed.
+fn replica_sets(dataset: &Dataset) -> BTreeMap<&str, BTreeSet<Timestamp>> {
+    let mut replica_sets: BTreeMap<&str, BTreeSet<Timestamp>> = BTreeMap::new();
+    for (pod, series) in pods(dataset) {
+        let times = present(series, 1.0).map(|(time, _)| time);
+        replica_sets.entry(replica_set(pod)).or_default().extend(times);
+    }
+    replica_sets
 }
 
 /// A Deployment's pod is named after its ReplicaSet, with a suffix of its own.
@@ -279,9 +284,24 @@ mod tests {
     #[test]
     fn a_pod_is_owned_by_its_replica_set_and_that_by_the_deployment() {
         let text = text();
-        assert!(text.contains("owner_kind=\"ReplicaSet\",owner_name=\"cart-6d5c8b7f9d\""), "{text}");
+        assert!(
+            text.contains("owner_kind=\"ReplicaSet\",owner_name=\"cart-6d5c8b7f9d\""),
+            "{text}"
+        );
         let owner = "replicaset=\"cart-6d5c8b7f9d\",owner_kind=\"Deployment\",owner_name=\"cart\"";
         assert!(text.contains(owner), "{text}");
+    }
+
+    #[test]
+    fn a_replica_set_is_owned_as_long_as_any_of_its_pods_runs() {
+        let mut dataset = Dataset::new("shop/cart".parse().unwrap());
+        let long = ("cart-6d5c8b7f9d-aaaaa".to_owned(), series(&[Some(1.0), Some(1.0)]));
+        let late = ("cart-6d5c8b7f9d-bbbbb".to_owned(), series(&[None, None, Some(1.0)]));
+        let usage = ContainerUsage { cpu: [long, late].into(), ..ContainerUsage::default() };
+        dataset.containers.insert("server".to_owned(), usage);
+        let times: Vec<i64> =
+            replica_sets(&dataset)["cart-6d5c8b7f9d"].iter().map(|time| time.as_second()).collect();
+        assert_eq!(times, [0, 60, 120]);
     }
 
     #[test]
@@ -299,6 +319,9 @@ mod tests {
         let claims: Vec<_> = text.lines().filter(|line| line.starts_with("kube_pod_c")).collect();
         assert_eq!(claims.len(), 4, "{claims:?}");
         assert!(claims[0].ends_with("resource=\"cpu\",unit=\"core\"} 0.25 0"), "{claims:?}");
-        assert!(claims[3].ends_with("resource=\"memory\",unit=\"byte\"} 1048576 120"), "{claims:?}");
+        assert!(
+            claims[3].ends_with("resource=\"memory\",unit=\"byte\"} 1048576 120"),
+            "{claims:?}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The OpenMetrics text format, as far as backfilling needs it.
+//! The `OpenMetrics` text format, as far as backfilling needs it.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ pub enum MetricKind {
     Gauge,
 }
 
-/// Writes metric families in OpenMetrics text.
+/// Writes metric families in `OpenMetrics` text.
 #[derive(Debug)]
 pub struct OpenMetricsWriter<W: Write> {
     out: W,

@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     fn shell(script: &str) -> Process {
         Process::spawn("shell", Command::new("sh").args(["-c", script])).unwrap()
@@ -180,14 +180,17 @@ mod tests {
 
     #[test]
     fn the_address_is_read_from_the_line_that_names_it() {
-        let process = shell("echo starting >&2; echo 'INFO listening on 127.0.0.1:4071 now' >&2; exec sleep 600");
+        let process = shell(
+            "echo starting >&2; echo 'INFO listening on 127.0.0.1:4071 now' >&2; exec sleep 600",
+        );
         assert_eq!(process.listening_address(LONG).unwrap(), "127.0.0.1:4071".parse().unwrap());
         assert!(process.log().starts_with("starting\n"));
     }
 
     #[test]
     fn waiting_ends_with_the_process_and_the_error_quotes_its_log() {
-        let error = shell("echo bad flag >&2; exit 2").wait_for_line("listening", LONG).unwrap_err();
+        let error =
+            shell("echo bad flag >&2; exit 2").wait_for_line("listening", LONG).unwrap_err();
         assert!(error.to_string().contains("bad flag"), "{error}");
     }
 

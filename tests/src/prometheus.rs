@@ -29,7 +29,9 @@ pub enum PrometheusError {
     #[error(transparent)]
     Recording(#[from] RecordingError),
     /// Its folder cannot be written.
-    #[error("the folder of a test's Prometheus cannot be written; free space for about 300 MB or set TMPDIR")]
+    #[error(
+        "the folder of a test's Prometheus cannot be written; free space for about 300 MB or set TMPDIR"
+    )]
     Folder(#[source] io::Error),
     /// The samples cannot be turned into blocks.
     #[error("promtool could not turn the samples into blocks: {0}")]
@@ -74,7 +76,7 @@ pub struct Prometheus {
 }
 
 /// The longest a start may take before the test fails; it takes about a second.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 /// How often a port is tried that another process may have taken since it was found free.
 const PORTS_TRIED: u32 = 3;
 
@@ -195,7 +197,9 @@ fn serve(folder: &Path) -> Result<(Process, SocketAddr), PrometheusError> {
         let process = Process::spawn("prometheus", &mut command)?;
         match process.wait_for_line("Server is ready", START) {
             Ok(_) => return Ok((process, address)),
-            Err(error) if tried == PORTS_TRIED || !port_was_taken(&process) => return Err(error.into()),
+            Err(error) if tried == PORTS_TRIED || !port_was_taken(&process) => {
+                return Err(error.into());
+            }
             Err(_) => {}
         }
     }
@@ -212,5 +216,7 @@ fn flag(name: &str, value: impl std::fmt::Display) -> String {
 fn http_client() -> Result<reqwest::Client, PrometheusError> {
     // An error means that a provider is installed already.
     let _installed = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().timeout(START).build().map_err(PrometheusError::Client)
+    // No pool: an idle connection lives on the runtime of the test that opened it and dies with that test.
+    let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(START);
+    builder.build().map_err(PrometheusError::Client)
 }

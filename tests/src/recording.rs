@@ -53,10 +53,10 @@ pub enum RecordingError {
 }
 
 /// Where a recording comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The shared recorded files.
-    Recorded,
+    /// The recorded files in this folder.
+    Recorded(PathBuf),
     /// The simulated Online Boutique, because the files are not on this machine.
     Simulated,
 }
@@ -88,18 +88,18 @@ impl Recording {
         let folder = env::var_os("MORA_SHARED_DATA").map(PathBuf::from);
         let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
         match folder.or_else(|| beside.is_dir().then_some(beside)) {
-            Some(folder) => Self::recorded(&folder, newest),
+            Some(folder) => Self::recorded(folder, newest),
             None => Self::simulated(newest),
         }
     }
 
-    fn recorded(folder: &Path, newest: Timestamp) -> Result<Self, RecordingError> {
-        let pods = open(folder, boutique::PODS_FILE)?;
-        let calls = open(folder, boutique::CALLS_FILE)?;
+    fn recorded(folder: PathBuf, newest: Timestamp) -> Result<Self, RecordingError> {
+        let pods = open(&folder, boutique::PODS_FILE)?;
+        let calls = open(&folder, boutique::CALLS_FILE)?;
         let mut datasets = boutique::read(pods, calls, newest)?;
-        datasets.extend(seasonal::read(open(folder, seasonal::FILE)?, newest)?);
+        datasets.extend(seasonal::read(open(&folder, seasonal::FILE)?, newest)?);
         datasets.sort_by(|a, b| a.workload.cmp(&b.workload));
-        Ok(Self { origin: Origin::Recorded, datasets, newest })
+        Ok(Self { origin: Origin::Recorded(folder), datasets, newest })
     }
 
     /// Nine days of the boutique at the load of the recorded day, which one pod per workload serves.

@@ -67,8 +67,14 @@ mod tests {
     #[test]
     fn a_missing_tool_or_binary_names_the_command_that_provides_it() {
         let unset = tool("MORA_TEST_NO_SUCH_TOOL").unwrap_err().to_string();
-        assert!(unset.contains("MORA_TEST_NO_SUCH_TOOL") && unset.contains("scripts/test"), "{unset}");
+        assert!(
+            unset.contains("MORA_TEST_NO_SUCH_TOOL") && unset.contains("scripts/test"),
+            "{unset}"
+        );
         let not_built = binary("no-such-binary").unwrap_err().to_string();
-        assert!(not_built.contains("no-such-binary") && not_built.contains("scripts/test"), "{not_built}");
+        assert!(
+            not_built.contains("no-such-binary") && not_built.contains("scripts/test"),
+            "{not_built}"
+        );
     }
 }

@@ -38,9 +38,12 @@ pub(crate) mod made {
 
     use crate::slots::History;
 
-    /// A hourly series of `days` days: slot `n` since its start holds `value(n)`.
+    /// The slot the made histories start with, at midnight.
+    pub(crate) const FIRST: i64 = 19_000 * 24;
+
+    /// An hourly series of `days` days: slot `n` since its start holds `value(n)`.
     pub(crate) fn series(days: i64, value: impl Fn(i64) -> Option<f64>) -> Series {
-        let start = Timestamp::from_second(19_000 * 86_400).unwrap();
+        let start = Timestamp::from_second(FIRST * 3600).unwrap();
         Series::new(start, Step::HOUR, (0..days * 24).map(value).collect()).unwrap()
     }
 

@@ -15,6 +15,9 @@ use crate::slots::History;
 /// Share an error keeps of its weight per day: half after about three weeks.
 const ERROR_KEEP: f64 = 0.97;
 
+/// Share an error keeps of its weight in the spread per day, at least.
+const SPREAD_KEEP: f64 = 0.9;
+
 /// Days of evidence at which an hour's own spread weighs as much as that of all hours.
 const SPREAD_PRIOR: f64 = 3.0;
 
@@ -132,40 +135,52 @@ impl HourOfWeek {
         let partial = history.len() as i64 % self.day;
         let mut to = from + if partial > 0 { partial } else { self.day };
         while from < history.end() {
-            if to - history.first > self.day {
+            if from - history.first >= self.day {
+                // The first errors set the spread they are seen in; there is none before them.
+                let early = self.errors.weight <= 0.0;
+                if early {
+                    self.measure(history, from, to);
+                }
                 (from..to).for_each(|n| observe(n, self.expected(n), history.max(n)));
+                if !early {
+                    self.measure(history, from, to);
+                }
             }
-            self.learn(history, from, to);
+            for n in from..to {
+                history.max(n).into_iter().for_each(|value| self.remember(n, value));
+            }
             (from, to) = (to, to + self.day);
         }
     }
 
-    /// Takes in the slots from `from` up to `to`.
-    fn learn(&mut self, history: &History, from: i64, to: i64) {
-        let known = self.overall.weight > 0.0;
+    /// Takes in how far the slots from `from` up to `to` were off.
+    fn measure(&mut self, history: &History, from: i64, to: i64) {
         let (mut seen, mut profile) = (0.0, 0.0);
+        let keep = self.pace.keep.max(SPREAD_KEEP);
+        let keep_hour = keep.powf(1.0 / self.slots_per_hour());
+        let keep_all = keep.powf(1.0 / self.day as f64);
         for (n, value) in (from..to).filter_map(|n| Some((n, history.max(n)?))) {
-            if known {
-                let error = (value - self.expected(n).centre).abs();
-                let hour = self.hour(n);
-                self.spreads[hour].add(error, self.pace.keep.max(0.9));
-                self.errors.add(error, self.pace.keep.max(0.9).powf(1.0 / self.day as f64));
-                seen += value;
-                profile += self.profile(n);
-            }
-        }
-        for (n, value) in (from..to).filter_map(|n| Some((n, history.max(n)?))) {
-            self.remember(n, value);
+            let error = (value - self.expected(n).centre).abs();
+            let hour = self.hour(n);
+            self.spreads[hour].add(error, keep_hour);
+            self.errors.add(error, keep_all);
+            seen += value;
+            profile += self.profile(n);
         }
         if profile > 0.0 {
             self.departure = (seen / profile).clamp(0.25, 4.0) - 1.0;
         }
     }
 
+    /// Slots a day that share an hour's mean.
+    fn slots_per_hour(&self) -> f64 {
+        self.day as f64 / self.hours.len() as f64
+    }
+
     fn remember(&mut self, n: i64, value: f64) {
-        let slots = if self.hours.len() == 1 { self.day as f64 } else { 1.0 };
         let hour = self.hour(n);
-        self.hours[hour].add(value, self.pace.keep.powf(1.0 / slots));
+        let keep = self.pace.keep.powf(1.0 / self.slots_per_hour());
+        self.hours[hour].add(value, keep);
         self.overall.add(value, 1.0);
         if !self.weekdays.is_empty() {
             let slot = n.rem_euclid(7 * self.day) as usize;
@@ -204,6 +219,13 @@ impl HourOfWeek {
         uncrossed(self.residuals.map(|residual| centre + spread * residual))
     }
 
+    pub(crate) fn dbg(&self) -> String { format!("{:?} dep {:.2} res {:?}", self.pace, self.departure, self.residuals) }
+
+    /// The levels' departures from the centre, in spreads.
+    pub(crate) fn residuals(&self) -> &Levels {
+        &self.residuals
+    }
+
     /// What the profile at `self`'s pace, without carrying departures, expected of each slot of
     /// `history` and expects of the `ahead` slots after it; `None` for the first day.
     pub(crate) fn trace(&self, history: &History, ahead: i64) -> Vec<Option<Expected>> {
@@ -217,13 +239,13 @@ impl HourOfWeek {
         trace
     }
 
-    /// Whether the numbers can be what a fit leaves behind.
-    pub(crate) fn is_sound(&self) -> bool {
+    /// Whether the numbers can be what a fit to slots of `day` a day leaves behind.
+    pub(crate) fn is_sound(&self, day: i64) -> bool {
         let cells = [&self.hours, &self.weekdays, &self.spreads].into_iter().flatten();
         let finite = |m: &Mean| m.weight.is_finite() && m.weight >= 0.0 && m.sum.is_finite();
         let hours = self.hours.len();
         let weekdays = if self.pace.weekdays { 7 * self.day as usize } else { 0 };
-        self.day > 0
+        self.day == day
             && (hours == 1 || hours as i64 == self.day)
             && self.spreads.len() == hours
             && self.weekdays.len() == weekdays
@@ -248,4 +270,61 @@ fn paces(season: Season) -> Vec<Pace> {
         }
     }
     paces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::members::made::{history, noise};
+
+    #[test]
+    fn an_hour_is_forecast_from_the_same_hour_of_other_days() {
+        let seen = history(8, |n| Some(10.0 + (n % 24) as f64 + 0.2 * noise(n)));
+        let fitted = HourOfWeek::fit(&seen, Season::Day);
+        for lead in 0..24 {
+            let levels = fitted.levels(seen.end() + lead);
+            assert!((levels[0] - 10.0 - lead as f64).abs() < 0.3, "{lead}: {levels:?}");
+            assert!(levels[3] - levels[0] > 0.2 && levels[3] - levels[0] < 1.5, "{levels:?}");
+        }
+    }
+
+    #[test]
+    fn an_unsteady_hour_has_wider_quantiles_than_a_steady_one() {
+        let seen = history(14, |n| Some(20.0 + if n % 24 == 5 { 4.0 } else { 0.2 } * noise(n)));
+        let fitted = HourOfWeek::fit(&seen, Season::Day);
+        let width = |hour: i64| {
+            let levels = fitted.levels(seen.end() + hour);
+            levels[3] - levels[0]
+        };
+        assert!(width(5) > 3.0 * width(6), "{} and {}", width(5), width(6));
+    }
+
+    #[test]
+    fn a_level_shift_is_carried_forward() {
+        let seen = history(10, |n| {
+            let level = if n < 216 { 1.0 } else { 2.0 };
+            Some(level * (10.0 + (n % 24) as f64))
+        });
+        let fitted = HourOfWeek::fit(&seen, Season::Day);
+        assert!(fitted.levels(seen.end())[1] > 17.0, "{:?}", fitted.levels(seen.end()));
+    }
+
+    #[test]
+    fn weekdays_have_profiles_of_their_own_where_they_differ() {
+        let value = |n: i64| Some(if n / 24 % 7 < 5 { 30.0 } else { 10.0 } + 0.5 * noise(n));
+        let seen = history(28, value);
+        let fitted = HourOfWeek::fit(&seen, Season::Week);
+        let day = |day: i64| fitted.levels(seen.end() + day * 24)[0];
+        assert!(day(0) > 25.0 && day(6) < 15.0, "{} and {}", day(0), day(6));
+    }
+
+    #[test]
+    fn constants_zeros_and_gaps_are_forecast_without_spread() {
+        for level in [0.0, 7.0] {
+            let seen = history(5, |n| (n % 5 != 0).then_some(level));
+            let fitted = HourOfWeek::fit(&seen, Season::None);
+            assert!(fitted.levels(seen.end()).iter().all(|v| (v - level).abs() < 1e-3));
+            assert!(fitted.is_sound(24));
+        }
+    }
 }

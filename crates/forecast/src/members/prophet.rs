@@ -223,7 +223,7 @@ fn replay(parameters: &Parameters, data: &Data) -> Result<OptimizedParams, Optim
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::members::made::{history, noise};
+    use crate::members::made::{self, history, noise};
 
     fn seasonal(n: i64) -> f64 {
         let turn = std::f64::consts::TAU * n as f64 / 24.0;
@@ -236,7 +236,7 @@ mod tests {
         let model = Prophet::fit(&seen, Season::Week).unwrap();
         let path = model.path(seen.end(), 24).unwrap();
         for (lead, value) in path.iter().enumerate() {
-            let due = seasonal(28 * 24 + lead as i64);
+            let due = seasonal(seen.end() - made::FIRST + lead as i64);
             assert!((value - due).abs() < 2.5, "{value} is not {due}");
         }
     }

@@ -1,0 +1,179 @@
+//! Where metrics come from.
+
+mod prometheus;
+mod recorded;
+mod simulated;
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use mora_core::{Dataset, Step};
+use mora_simulation::BoutiqueError;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use prometheus::{
+    BasicAuth, PrometheusConfig, PrometheusError, PrometheusSource, Secret, TrafficMetric,
+    install_crypto_provider,
+};
+pub use recorded::{Column, RecordedColumns, RecordedConfig, RecordedError, RecordedSource};
+pub use simulated::{SimulatedConfig, SimulatedSource};
+
+/// How much history is wanted, and how densely: the multiples of `step` since the Unix epoch that lie
+/// at or after `from` and before `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lookback {
+    /// First instant.
+    pub from: Timestamp,
+    /// The instant after the last.
+    pub to: Timestamp,
+    /// Spacing of the series.
+    pub step: Step,
+}
+
+impl Lookback {
+    /// Number of steps.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        let width = i64::from(self.step.seconds());
+        let end = ceil_to(self.to.as_second(), width);
+        usize::try_from((end - self.first_second()) / width).unwrap_or(0)
+    }
+
+    /// The first step, in seconds since the Unix epoch.
+    pub(crate) fn first_second(&self) -> i64 {
+        ceil_to(self.from.as_second(), i64::from(self.step.seconds()))
+    }
+
+    /// The instant of step `index`; `None` past representable time.
+    pub(crate) fn time(&self, index: usize) -> Option<Timestamp> {
+        let offset = i64::from(self.step.seconds()) * index as i64;
+        Timestamp::from_second(self.first_second() + offset).ok()
+    }
+}
+
+fn ceil_to(second: i64, width: i64) -> i64 {
+    -(-second).div_euclid(width) * width
+}
+
+/// A place metrics can be collected from.
+pub trait MetricsSource: Send + Sync {
+    /// Everything observed over `lookback`, ordered by workload; never an empty list.
+    ///
+    /// Fails when the source cannot be read or holds nothing for what it was configured to collect.
+    fn collect<'a>(
+        &'a self,
+        lookback: &'a Lookback,
+    ) -> BoxFuture<'a, Result<Vec<Dataset>, SourceError>>;
+
+    /// Where the metrics come from, for people; no secrets.
+    fn describe(&self) -> String;
+
+    /// The instant at which a lookback wanted at `now` should end: `now`, except for recordings that
+    /// ended before it.
+    fn newest(&self, now: Timestamp) -> Timestamp {
+        now
+    }
+}
+
+/// Why nothing was collected.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// No source, or more than one, is configured.
+    #[error(
+        "{found} metrics sources are configured; set exactly one of source.prometheus, source.recorded and source.simulated"
+    )]
+    Ambiguous {
+        /// How many.
+        found: usize,
+    },
+    /// A namespace has no data.
+    #[error("no metrics of namespace `{namespace}` were found: {hint}")]
+    NoData {
+        /// The namespace.
+        namespace: String,
+        /// What is missing and what to do about it.
+        hint: String,
+    },
+    /// Prometheus cannot be used.
+    #[error(transparent)]
+    Prometheus(#[from] PrometheusError),
+    /// A recording cannot be used.
+    #[error(transparent)]
+    Recorded(#[from] RecordedError),
+    /// The simulation was configured out of its range.
+    #[error("the simulation cannot start; mend source.simulated")]
+    Simulated(#[from] BoutiqueError),
+}
+
+/// Which source to collect from; exactly one is set.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceConfig {
+    /// A Prometheus, or anything that answers its HTTP API.
+    pub prometheus: Option<PrometheusConfig>,
+    /// A CSV or Parquet file.
+    pub recorded: Option<RecordedConfig>,
+    /// The simulated Online Boutique.
+    pub simulated: Option<SimulatedConfig>,
+}
+
+impl SourceConfig {
+    /// The configured source.
+    ///
+    /// Fails unless exactly one is set, and when its settings cannot be used; nothing is asked over
+    /// the network yet.
+    pub fn open(&self) -> Result<Box<dyn MetricsSource>, SourceError> {
+        match (&self.prometheus, &self.recorded, &self.simulated) {
+            (Some(config), None, None) => Ok(Box::new(PrometheusSource::new(config.clone())?)),
+            (None, Some(config), None) => Ok(Box::new(RecordedSource::open(config.clone())?)),
+            (None, None, Some(config)) => Ok(Box::new(SimulatedSource::new(config.clone()))),
+            (prometheus, recorded, simulated) => {
+                let set = [prometheus.is_some(), recorded.is_some(), simulated.is_some()];
+                Err(SourceError::Ambiguous { found: set.into_iter().filter(|set| *set).count() })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lookback_counts_the_steps_from_its_start_up_to_its_end() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let lookback = |from, to| Lookback { from: at(from), to: at(to), step: Step::MINUTE };
+        assert_eq!(lookback(0, 120).steps(), 2);
+        assert_eq!(lookback(1, 121).steps(), 2);
+        assert_eq!(lookback(1, 60).steps(), 0);
+        assert_eq!(lookback(120, 0).steps(), 0);
+        assert_eq!(lookback(61, 240).time(1), Some(at(180)));
+    }
+
+    #[test]
+    fn exactly_one_source_must_be_configured() {
+        let simulated = Some(SimulatedConfig::default());
+        let one = SourceConfig { simulated, ..SourceConfig::default() };
+        assert!(one.open().is_ok());
+        let none = SourceConfig::default().open().err().unwrap();
+        assert!(matches!(none, SourceError::Ambiguous { found: 0 }));
+        let two = SourceConfig { prometheus: Some(PrometheusConfig::default()), ..one };
+        assert!(matches!(two.open().err().unwrap(), SourceError::Ambiguous { found: 2 }));
+    }
+
+    #[test]
+    fn a_source_is_configured_by_its_keys_and_an_unknown_key_is_refused() {
+        let parse = serde_json::from_str::<SourceConfig>;
+        let traffic =
+            r#"{"prometheus": {"url": "http://p", "traffic": ["istio", {"custom": "sum(x)"}]}}"#;
+        let prometheus = parse(traffic).unwrap().prometheus.unwrap();
+        let expected = [TrafficMetric::Istio, TrafficMetric::Custom("sum(x)".to_owned())];
+        assert_eq!(prometheus.traffic, expected);
+        assert_eq!(prometheus.max_points_per_query, 11_000);
+        let columns = r#"{"recorded": {"path": "a.csv", "columns": {"cpu": {"name": "mcores", "scale": 0.001}}}}"#;
+        let cpu = parse(columns).unwrap().recorded.unwrap().columns.cpu.unwrap();
+        assert_eq!(cpu, Column { name: "mcores".to_owned(), scale: 0.001 });
+        let message = parse(r#"{"simulated": {"sede": 1}}"#).unwrap_err().to_string();
+        assert!(message.contains("sede") && message.contains("seed"), "{message}");
+    }
+}

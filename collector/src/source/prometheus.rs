@@ -1,0 +1,153 @@
+//! A Prometheus, or anything that answers its HTTP API, with the metrics of kubelet (cAdvisor) and
+//! kube-state-metrics.
+
+mod answer;
+mod api;
+mod assemble;
+mod config;
+mod error;
+mod owners;
+mod points;
+mod promql;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use mora_core::{Dataset, WorkloadRef};
+
+use super::{Lookback, MetricsSource, SourceError};
+use api::Api;
+use assemble::Assembly;
+use owners::Owners;
+
+pub use api::install_crypto_provider;
+pub use config::{BasicAuth, PrometheusConfig, Secret, TrafficMetric};
+pub use error::PrometheusError;
+
+/// A source that asks Prometheus, a namespace at a time.
+#[derive(Debug, Clone)]
+pub struct PrometheusSource {
+    config: PrometheusConfig,
+}
+
+impl PrometheusSource {
+    /// The source of `config`.
+    ///
+    /// Fails when the configuration cannot be used; nothing is asked over the network yet.
+    pub fn new(config: PrometheusConfig) -> Result<Self, PrometheusError> {
+        if config.namespaces.is_empty() {
+            return Err(PrometheusError::NoNamespaces);
+        }
+        for namespace in &config.namespaces {
+            WorkloadRef::deployment(namespace, "any").map_err(PrometheusError::Namespace)?;
+        }
+        Api::connect(&config)?;
+        Ok(Self { config })
+    }
+
+    async fn collect_all(&self, lookback: &Lookback) -> Result<Vec<Dataset>, SourceError> {
+        let api = Api::connect(&self.config)?;
+        let mut datasets = Vec::new();
+        for namespace in &self.config.namespaces {
+            datasets.extend(self.collect_namespace(&api, namespace, lookback).await?);
+        }
+        datasets.sort_by(|a, b| a.workload.cmp(&b.workload));
+        Ok(datasets)
+    }
+
+    async fn collect_namespace(
+        &self,
+        api: &Api,
+        namespace: &str,
+        lookback: &Lookback,
+    ) -> Result<Vec<Dataset>, SourceError> {
+        let owners = self.owners(api, namespace, lookback).await?;
+        let mut assembly = Assembly::new(namespace, lookback, owners);
+        let scrape = self.config.scrape_interval_seconds;
+        let cpu = api.range(&promql::cpu(namespace, lookback.step, scrape), lookback).await?;
+        assembly.add_cpu(cpu);
+        let memory = api.range(&promql::memory(namespace, lookback.step, scrape), lookback).await?;
+        assembly.add_memory(memory);
+        if assembly.is_empty() {
+            let hint = self.what_is_missing(api, lookback).await?;
+            return Err(SourceError::NoData { namespace: namespace.to_owned(), hint });
+        }
+        for (kind, query) in promql::replicas(namespace) {
+            assembly.add_replicas(kind, api.range(&query, lookback).await?);
+        }
+        let claims = promql::claims(namespace, scrape);
+        for (bound, query) in claims {
+            assembly.add_claims(bound, api.instant(&query, lookback.to).await?);
+        }
+        self.add_traffic(api, namespace, lookback, &mut assembly).await?;
+        Ok(assembly.into_datasets())
+    }
+
+    async fn owners(
+        &self,
+        api: &Api,
+        namespace: &str,
+        lookback: &Lookback,
+    ) -> Result<Owners, PrometheusError> {
+        let windows = promql::owner_windows(lookback);
+        let pods = api.range(&promql::pod_owners(namespace), &windows).await?;
+        let replica_sets = api.range(&promql::replica_set_owners(namespace), &windows).await?;
+        Ok(Owners::new(&pods, &replica_sets))
+    }
+
+    /// Adds what the first of the configured metrics with an answer says.
+    async fn add_traffic(
+        &self,
+        api: &Api,
+        namespace: &str,
+        lookback: &Lookback,
+        assembly: &mut Assembly<'_>,
+    ) -> Result<(), PrometheusError> {
+        for metric in &self.config.traffic {
+            let query = promql::traffic(
+                metric,
+                namespace,
+                lookback.step,
+                self.config.scrape_interval_seconds,
+            );
+            let answer = api.range(&query.promql, lookback).await?;
+            if assembly.add_traffic(&query, answer) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn what_is_missing(
+        &self,
+        api: &Api,
+        lookback: &Lookback,
+    ) -> Result<String, PrometheusError> {
+        let answer = api.instant(promql::NAMESPACES, lookback.to).await?;
+        let known: Vec<&str> =
+            answer.iter().filter_map(|series| series.label("namespace")).collect();
+        Ok(if known.is_empty() {
+            "this Prometheus has no container_cpu_usage_seconds_total at all; let it scrape kubelet's /metrics/cadvisor".to_owned()
+        } else {
+            format!(
+                "there are container metrics of {}, none of its own pods over the lookback; check source.prometheus.namespaces and lookback_hours",
+                known.join(", ")
+            )
+        })
+    }
+}
+
+impl MetricsSource for PrometheusSource {
+    fn collect<'a>(
+        &'a self,
+        lookback: &'a Lookback,
+    ) -> BoxFuture<'a, Result<Vec<Dataset>, SourceError>> {
+        self.collect_all(lookback).boxed()
+    }
+
+    fn describe(&self) -> String {
+        format!("Prometheus at {}", api::without_credentials(&self.config.url))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! What the query API of Prometheus answers.
+//!
+//! Read here and not by the client crate, which drops warnings and the status, and buffers every sample
+//! several times over.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::regularise::Sample;
+
+/// The labels of a series.
+pub(super) type Labels = BTreeMap<String, String>;
+
+/// A series with its labels.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Labelled {
+    pub(super) labels: Labels,
+    pub(super) samples: Vec<Sample>,
+}
+
+impl Labelled {
+    /// The value of a label that is there and not empty.
+    pub(super) fn label(&self, name: &str) -> Option<&str> {
+        self.labels.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// A successful answer.
+#[derive(Debug, PartialEq)]
+pub(super) struct Answer {
+    pub(super) series: Vec<Labelled>,
+    /// What may be missing from it.
+    pub(super) warnings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    status: String,
+    data: Option<Data>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    #[serde(rename = "resultType")]
+    result_type: String,
+    result: Vec<RawSeries>,
+}
+
+#[derive(Deserialize)]
+struct RawSeries {
+    #[serde(default)]
+    metric: Labels,
+    #[serde(default)]
+    values: Vec<(f64, String)>,
+    value: Option<(f64, String)>,
+    // Native histograms of a metric that was meant to be a counter.
+    histograms: Option<IgnoredAny>,
+}
+
+/// The answer in `body`; fails with what is wrong with it.
+pub(super) fn parse(body: &[u8]) -> Result<Answer, String> {
+    let envelope: Envelope = serde_json::from_slice(body).map_err(|error| {
+        let start: String = String::from_utf8_lossy(body).chars().take(60).collect();
+        format!("{error} in an answer that starts with `{start}`")
+    })?;
+    let data = match envelope.data {
+        Some(data) if envelope.status == "success" => data,
+        _ => return Err(format!("the status is `{}` and not `success`", envelope.status)),
+    };
+    if !["matrix", "vector"].contains(&data.result_type.as_str()) {
+        return Err(format!("the result is a {}, not series", data.result_type));
+    }
+    let series = data.result.into_iter().map(labelled).collect::<Result<_, _>>()?;
+    Ok(Answer { series, warnings: envelope.warnings })
+}
+
+fn labelled(raw: RawSeries) -> Result<Labelled, String> {
+    if raw.histograms.is_some() {
+        return Err("the result holds native histograms where numbers were asked for".to_owned());
+    }
+    let sample = |(second, text): (f64, String)| match text.parse() {
+        Ok(value) => Ok(Sample { second, value }),
+        Err(_) => Err(format!("`{text}` is not a sample value")),
+    };
+    let samples = raw.values.into_iter().chain(raw.value).map(sample).collect::<Result<_, _>>()?;
+    Ok(Labelled { labels: raw.metric, samples })
+}
+
+/// The reason in an answer that is an error; `None` where there is none.
+pub(super) fn error_message(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Failure {
+        error: String,
+    }
+    serde_json::from_slice::<Failure>(body).ok().map(|failure| failure.error)
+}
+
+/// The parts of one question, which share no instant, as one series per set of labels.
+pub(super) fn stitch(parts: impl IntoIterator<Item = Labelled>) -> Vec<Labelled> {
+    let mut whole: BTreeMap<Labels, Vec<Sample>> = BTreeMap::new();
+    for part in parts {
+        whole.entry(part.labels).or_default().extend(part.samples);
+    }
+    whole.into_iter().map(|(labels, samples)| Labelled { labels, samples }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(pod: &str, seconds: &[f64]) -> Labelled {
+        let samples =
+            seconds.iter().map(|&second| Sample { second, value: second / 2.0 }).collect();
+        Labelled { labels: [("pod".to_owned(), pod.to_owned())].into(), samples }
+    }
+
+    #[test]
+    fn matrices_and_vectors_are_read_with_their_warnings() {
+        let matrix = br#"{"status":"success","warnings":["partial"],"data":{"resultType":"matrix",
+            "result":[{"metric":{"pod":"a"},"values":[[2,"1"],[4,"2"]]}]}}"#;
+        let answer = parse(matrix).unwrap();
+        assert_eq!(answer.series, [part("a", &[2.0, 4.0])]);
+        assert_eq!(answer.warnings, ["partial"]);
+        let vector = br#"{"status":"success","data":{"resultType":"vector",
+            "result":[{"metric":{"pod":"a"},"value":[1.5,"NaN"]}]}}"#;
+        let answer = parse(vector).unwrap();
+        assert!(answer.series[0].samples[0].value.is_nan());
+    }
+
+    #[test]
+    fn what_is_not_an_answer_is_named() {
+        let problem = |body: &str| parse(body.as_bytes()).unwrap_err();
+        assert!(problem("<html>log in").contains("<html>log in"));
+        assert!(problem(r#"{"status":"error","error":"no"}"#).contains("`error`"));
+        let scalar =
+            r#"{"status":"success","data":{"resultType":"vector","result":[{"value":[1,"x"]}]}}"#;
+        assert!(problem(scalar).contains("`x`"));
+    }
+
+    #[test]
+    fn parts_of_a_series_become_one_without_repeated_instants() {
+        let parts = [part("a", &[0.0, 60.0]), part("b", &[60.0]), part("a", &[120.0])];
+        assert_eq!(stitch(parts), [part("a", &[0.0, 60.0, 120.0]), part("b", &[60.0])]);
+    }
+}

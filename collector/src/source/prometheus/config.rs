@@ -1,0 +1,106 @@
+//! How to reach Prometheus and what to ask it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A Prometheus and what to ask it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrometheusConfig {
+    /// Address; must be set; with the path prefix where there is one, as in `https://example.org/prometheus`.
+    pub url: String,
+    /// Namespaces to collect; at least one.
+    pub namespaces: Vec<String>,
+    /// Bearer token.
+    pub bearer_token: Option<Secret>,
+    /// File with a bearer token; read again at every collection, because tokens are rotated.
+    pub bearer_token_file: Option<PathBuf>,
+    /// User name and password.
+    pub basic_auth: Option<BasicAuth>,
+    /// More headers, as in `X-Scope-OrgID` for a tenant.
+    pub headers: BTreeMap<String, String>,
+    /// PEM file with the certificate authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Longest time for one query, in seconds.
+    pub timeout_seconds: u64,
+    /// Steps asked for in one query, at least 1; Prometheus refuses more than 11,000.
+    pub max_points_per_query: usize,
+    /// How often a query is tried again after a failure that may pass.
+    pub retries: u32,
+    /// Pause before the first of these, in milliseconds; it doubles each time, up to 30 s.
+    pub retry_pause_milliseconds: u64,
+    /// Longest time between two scrapes of a container, in seconds; CPU is averaged over five of them.
+    pub scrape_interval_seconds: u32,
+    /// Metrics of request rates, in the order they are tried; the first with an answer counts.
+    pub traffic: Vec<TrafficMetric>,
+}
+
+/// User name and password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BasicAuth {
+    /// User name.
+    pub username: String,
+    /// File with the password.
+    pub password_file: PathBuf,
+}
+
+/// A metric of requests between workloads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrafficMetric {
+    /// `istio_requests_total`, as the callee's side reports it.
+    Istio,
+    /// `traces_service_graph_request_total` of OpenTelemetry and Tempo. It names no namespace: services
+    /// are taken to be the workloads of the same name.
+    ServiceGraph,
+    /// A query that gives requests per second with the label `workload`, and with `caller`
+    /// where it is known; `$namespace` and `$window` (as in `5m`) are replaced.
+    Custom(String),
+}
+
+impl Default for PrometheusConfig {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            namespaces: Vec::new(),
+            bearer_token: None,
+            bearer_token_file: None,
+            basic_auth: None,
+            headers: BTreeMap::new(),
+            ca_file: None,
+            timeout_seconds: 60,
+            max_points_per_query: 11_000,
+            retries: 4,
+            retry_pause_milliseconds: 500,
+            scrape_interval_seconds: 60,
+            traffic: vec![TrafficMetric::Istio, TrafficMetric::ServiceGraph],
+        }
+    }
+}
+
+/// A text that is not shown in logs.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret `text`.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}

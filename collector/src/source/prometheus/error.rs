@@ -1,0 +1,117 @@
+//! Why Prometheus cannot be used.
+
+use std::path::PathBuf;
+
+use mora_core::WorkloadError;
+use thiserror::Error;
+
+/// Why Prometheus cannot be used.
+#[derive(Debug, Error)]
+pub enum PrometheusError {
+    /// No address is configured.
+    #[error("no Prometheus is named; set source.prometheus.url")]
+    NoUrl,
+    /// No namespace is configured.
+    #[error("no namespace to collect; list at least one in source.prometheus.namespaces")]
+    NoNamespaces,
+    /// A namespace is no Kubernetes name.
+    #[error("source.prometheus.namespaces holds what cannot be a namespace")]
+    Namespace(#[source] WorkloadError),
+    /// The address cannot be used.
+    #[error("`{url}` is no address of a Prometheus: {problem}; mend source.prometheus.url")]
+    Url {
+        /// The address.
+        url: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// More than one way to log in.
+    #[error(
+        "source.prometheus names more than one of bearer_token, bearer_token_file and basic_auth; keep one"
+    )]
+    SeveralCredentials,
+    /// A file with credentials or certificates cannot be read.
+    #[error("cannot read {}; check {key}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The configuration key that names it.
+        key: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Certificates, credentials or headers cannot be used.
+    #[error("{key} cannot be used: {problem}")]
+    Setting {
+        /// The configuration key.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// 401.
+    #[error(
+        "{url} wants to know who asks (401); set source.prometheus.bearer_token_file or source.prometheus.basic_auth, or renew what is set"
+    )]
+    Unauthorized {
+        /// The address.
+        url: String,
+    },
+    /// 403.
+    #[error(
+        "{url} does not let this account read metrics (403); grant it, or set the tenant header in source.prometheus.headers"
+    )]
+    Forbidden {
+        /// The address.
+        url: String,
+    },
+    /// No connection after all attempts.
+    #[error(
+        "{url} cannot be reached after {attempts} attempts; check that it runs, and source.prometheus.url (in a cluster http://<service>.<namespace>:9090, else a kubectl port-forward)"
+    )]
+    Unreachable {
+        /// The address.
+        url: String,
+        /// Attempts made.
+        attempts: u32,
+        /// The last failure.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// 429 or 5xx after all attempts.
+    #[error(
+        "{url} is overloaded or broken: status {status} after {attempts} attempts{detail}; look at its log, or lower source.prometheus.max_points_per_query or lookback_hours"
+    )]
+    Unavailable {
+        /// The address.
+        url: String,
+        /// The last status.
+        status: u16,
+        /// Attempts made.
+        attempts: u32,
+        /// What it said, with a separator in front; or nothing.
+        detail: String,
+    },
+    /// Prometheus understood and refused.
+    #[error(
+        "Prometheus refused `{query}` (status {status}){detail}; if it is a limit, lower source.prometheus.max_points_per_query or lookback_hours"
+    )]
+    Refused {
+        /// The query.
+        query: String,
+        /// The status.
+        status: u16,
+        /// What it said, with a separator in front; or nothing.
+        detail: String,
+    },
+    /// Something else answered.
+    #[error(
+        "{url} does not answer as Prometheus does: {problem}; check the path in source.prometheus.url, and whether a login page stands before it"
+    )]
+    NotPrometheus {
+        /// The address.
+        url: String,
+        /// What came instead.
+        problem: String,
+    },
+}

@@ -1,0 +1,172 @@
+//! Rolling daily origins: what every member would have said of days it had not seen.
+
+use std::ops::ControlFlow;
+
+use crate::error::FitError;
+use crate::fit::{FitOptions, Watch};
+use crate::levels::{Levels, weighted_levels};
+use crate::members::Member;
+use crate::members::hour_of_week::HourOfWeek;
+use crate::members::lstm::features::{self, Features};
+use crate::members::lstm::network::{Network, OUTPUTS};
+use crate::members::lstm::train::{Start, train};
+use crate::members::naive::Naive;
+use crate::members::prophet::Prophet;
+use crate::season::Season;
+use crate::slots::History;
+
+/// Days a member must have before the first origin.
+const DAYS_BEFORE: usize = 3;
+/// Origins without which nothing can be said about days that were not used.
+const LEAST_ORIGINS: usize = 2;
+/// Days of history from which the LSTM is tried.
+const LSTM_DAYS: usize = 7;
+
+/// One slot of the back-test: what came, and what each would have said the day before.
+#[derive(Debug, Clone)]
+pub(crate) struct Trial {
+    /// The largest observation.
+    pub(crate) observed: f64,
+    /// How far the slot was usually off, in the signal's unit.
+    pub(crate) spread: f64,
+    /// The seasonal naive forecast.
+    pub(crate) baseline: Levels,
+    /// The quantiles of all that had been seen.
+    pub(crate) flat: Levels,
+    /// The members' forecasts in the order of [`Member::ALL`].
+    pub(crate) members: Forecasts,
+}
+
+/// One forecast per member; `None` where a member does not reach.
+pub(crate) type Forecasts = [Option<Levels>; Member::ALL.len()];
+
+/// The trials of every origin, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct BackTest {
+    pub(crate) origins: Vec<Vec<Trial>>,
+    /// How far Prophet was off, in spreads.
+    pub(crate) prophet_residuals: Levels,
+    /// The network trained before the first origin, and its features over the whole history.
+    pub(crate) lstm: Option<(Features, Network)>,
+}
+
+impl BackTest {
+    /// Tries the members at the last days of `history`; without origins where it is too short.
+    pub(crate) fn run(
+        history: &History,
+        season: Season,
+        options: &FitOptions,
+        watch: &mut Watch<'_>,
+    ) -> Result<Self, FitError> {
+        let days = history.days();
+        let before = DAYS_BEFORE.max(days.div_ceil(2));
+        let count = options.origins.min(days.saturating_sub(before));
+        if count < LEAST_ORIGINS {
+            return Ok(Self::default());
+        }
+        let first = history.end() - count as i64 * history.day();
+        let lstm = train_before(history, season, first, options, watch)?;
+        let mut drafts = Vec::new();
+        for origin in (0..count as i64).map(|i| first + i * history.day()) {
+            drafts.push(draft(history, season, origin, lstm.as_ref())?);
+            watch.tell("back-test", 0.45 + 0.15 * drafts.len() as f64 / count as f64)?;
+        }
+        Ok(Self { prophet_residuals: residuals(&drafts, None), origins: finish(&drafts), lstm })
+    }
+}
+
+/// The LSTM trained on what came before slot `first`; `None` where the history is too short for one.
+fn train_before(
+    history: &History,
+    season: Season,
+    first: i64,
+    options: &FitOptions,
+    watch: &mut Watch<'_>,
+) -> Result<Option<(Features, Network)>, FitError> {
+    if history.days() < LSTM_DAYS {
+        return Ok(None);
+    }
+    let profile = HourOfWeek::fit(&history.before(first), season);
+    let features = Features::new(history, season, &profile, options.horizon);
+    let start = Start::Random { seed: options.seed, outputs: features::start(profile.residuals()) };
+    let end = (first - history.first) as usize;
+    match train(&features, end, &start, &mut |share| watch.report("lstm", 0.45 * share)) {
+        ControlFlow::Continue(network) => Ok(Some((features, network))),
+        ControlFlow::Break(()) => Err(FitError::Cancelled),
+    }
+}
+
+/// A trial that lacks Prophet's quantiles, which take the errors of the other origins.
+struct Draft {
+    trial: Trial,
+    prophet: f64,
+}
+
+/// What the members, fitted to the slots before `origin`, say of the day after it.
+fn draft(
+    history: &History,
+    season: Season,
+    origin: i64,
+    lstm: Option<&(Features, Network)>,
+) -> Result<Vec<Draft>, FitError> {
+    let known = history.before(origin);
+    let day = history.day();
+    let profile = HourOfWeek::fit(&known, season);
+    let naive = Naive::fit(&known, season);
+    let flat = flat_levels(&known);
+    let prophet = Prophet::fit(&known, season)
+        .and_then(|model| model.path(origin, day as usize))
+        .map_err(FitError::Prophet)?;
+    let index = (origin - history.first) as usize;
+    let outputs = lstm.map(|(features, network)| network.forward(&features.batch(&[index])).out);
+    let said = |lead: usize| {
+        let (features, _) = lstm?;
+        let out = outputs.as_ref()?.chunks_exact(OUTPUTS).nth(lead)?;
+        features.levels(index + lead, out)
+    };
+    let slots = (0..day as usize).zip(prophet);
+    Ok(slots
+        .filter_map(|(lead, prophet)| {
+            let n = origin + lead as i64;
+            let trial = Trial {
+                observed: history.max(n)?,
+                spread: profile.spread(n),
+                baseline: naive.levels(n),
+                flat,
+                members: [Some(profile.levels(n)), None, said(lead)],
+            };
+            Some(Draft { trial, prophet })
+        })
+        .collect())
+}
+
+/// The quantiles of all that was seen.
+pub(crate) fn flat_levels(history: &History) -> Levels {
+    let mut values: Vec<(f64, f64)> = history.observed().map(|(_, value)| (value, 1.0)).collect();
+    weighted_levels(&mut values)
+}
+
+/// Quantiles of Prophet's errors in spreads, over all origins but `left_out`.
+fn residuals(drafts: &[Vec<Draft>], left_out: Option<usize>) -> Levels {
+    let others = drafts.iter().enumerate().filter(|(index, _)| Some(*index) != left_out);
+    let error = |draft: &Draft| (draft.trial.observed - draft.prophet) / draft.trial.spread;
+    let mut errors: Vec<(f64, f64)> =
+        others.flat_map(|(_, drafts)| drafts).map(|draft| (error(draft), 1.0)).collect();
+    weighted_levels(&mut errors)
+}
+
+fn finish(drafts: &[Vec<Draft>]) -> Vec<Vec<Trial>> {
+    let complete = |draft: &Draft, residuals: &Levels| {
+        let mut trial = draft.trial.clone();
+        trial.members[1] = Some(residuals.map(|r| draft.prophet + trial.spread * r));
+        trial
+    };
+    drafts
+        .iter()
+        .enumerate()
+        .map(|(index, origin)| {
+            let residuals = residuals(drafts, Some(index));
+            origin.iter().map(|draft| complete(draft, &residuals)).collect()
+        })
+        .collect()
+}

@@ -1,0 +1,359 @@
+//! A fitted model: how it answers, and how it is saved and loaded.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use mora_core::{
+    Confidence, MemberWeight, Quantile, Rung, Series, SignalForecast, Skill, Step,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::back_test::Forecasts;
+use crate::calibration::{Account, widened};
+use crate::error::{ForecastError, LoadError, SaveError};
+use crate::fit::{Verdict, takes_part};
+use crate::fusion::{Weights, fuse};
+use crate::levels::{LEVELS, Levels, STATED, interpolate, uncrossed};
+use crate::members::Member;
+use crate::members::hour_of_week::HourOfWeek;
+use crate::members::lstm::export;
+use crate::members::lstm::serve::{Lstm, Origin};
+use crate::members::prophet::{Prophet, Saved};
+use crate::slots::{DAY_SECONDS, History, number, slots_per_day};
+
+const MODEL: &str = "model.json";
+const PROPHET: &str = "prophet.json";
+const LSTM: &str = "lstm.onnx";
+
+/// The format of the files; counts up when older ones can no longer be read.
+const FORMAT: u32 = 1;
+
+/// A file of a saved model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFile {
+    /// `model.json`, `prophet.json` or `lstm.onnx`.
+    pub name: &'static str,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// The data a model has seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Seen {
+    slot: Step,
+    from: Timestamp,
+    until: Timestamp,
+    /// The slot after the last.
+    end: i64,
+}
+
+impl Seen {
+    /// The extent of `history`, which is `series` in slots.
+    pub(crate) fn new(series: &Series, history: &History) -> Self {
+        let values = series.values();
+        let first = values.iter().position(Option::is_some).unwrap_or(0);
+        let last = values.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        Self {
+            slot: history.slot,
+            from: series.time(first),
+            until: series.time(last),
+            end: history.end(),
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        let width = self.slot.seconds();
+        let end = self.end.checked_mul(i64::from(width));
+        width <= DAY_SECONDS / 4
+            && DAY_SECONDS.is_multiple_of(width)
+            && end.is_some_and(|second| Timestamp::from_second(second).is_ok())
+    }
+}
+
+/// The content of `model.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    format: u32,
+    seen: Seen,
+    rung: Rung,
+    weights: Weights,
+    /// In spreads.
+    margins: Levels,
+    skill: Skill,
+    confidence: Option<Confidence>,
+    back_test_loss: Option<f64>,
+    notes: Vec<String>,
+    flat: Levels,
+    profile: HourOfWeek,
+    /// In spreads.
+    prophet_residuals: Levels,
+    prophet: bool,
+    lstm: Option<Origin>,
+}
+
+/// The members fitted to the whole history.
+pub(crate) struct Parts {
+    pub(crate) flat: Levels,
+    pub(crate) profile: HourOfWeek,
+    pub(crate) prophet_residuals: Levels,
+    pub(crate) prophet: Option<Prophet>,
+    pub(crate) lstm: Option<(Lstm, Origin)>,
+}
+
+/// A fitted model of one signal. It answers from what it learned and is never fitted again.
+#[derive(Debug)]
+pub struct SignalModel {
+    record: Record,
+    prophet: Option<Prophet>,
+    lstm: Option<Lstm>,
+}
+
+impl SignalModel {
+    /// A model of `parts` that answers as `verdict` says; `usage` is the mean it is compared by.
+    pub(crate) fn new(seen: Seen, verdict: Verdict, parts: Parts, usage: f64) -> Self {
+        let (lstm, origin) = parts.lstm.unzip();
+        let record = Record {
+            format: FORMAT,
+            seen,
+            rung: verdict.rung,
+            weights: verdict.weights,
+            margins: verdict.margins,
+            skill: skill(&verdict),
+            confidence: verdict.account.and_then(|account| confidence(&account)),
+            back_test_loss: verdict.account.map(|a| if usage > 0.0 { a.loss / usage } else { a.loss }),
+            notes: verdict.notes,
+            flat: parts.flat,
+            profile: parts.profile,
+            prophet_residuals: parts.prophet_residuals,
+            prophet: parts.prophet.is_some(),
+            lstm: origin,
+        };
+        Self { record, prophet: parts.prophet, lstm }
+    }
+
+    /// The distribution of the largest observation in each of `slots` slots, from the one that holds `start` on.
+    ///
+    /// The path of a higher quantile is nowhere below, none is negative. Fails when no quantile, no slot or more than
+    /// 7 days are asked for.
+    pub fn forecast(
+        &self,
+        start: Timestamp,
+        slots: usize,
+        quantiles: &[Quantile],
+    ) -> Result<SignalForecast, ForecastError> {
+        let most = 7 * slots_per_day(self.slot()) as usize;
+        if !(1..=most).contains(&slots) {
+            return Err(ForecastError::Slots { asked: slots, most });
+        }
+        if quantiles.is_empty() {
+            return Err(ForecastError::NoQuantile);
+        }
+        let levels = self.levels(number(start, self.slot()), slots)?;
+        let path = |quantile: &Quantile| {
+            levels.iter().map(|levels| interpolate(levels, quantile.get())).collect()
+        };
+        let paths = quantiles.iter().map(|quantile| (*quantile, path(quantile))).collect();
+        Ok(SignalForecast { paths, ..self.summary() })
+    }
+
+    /// The levels of `count` slots from slot `first` on.
+    fn levels(&self, first: i64, count: usize) -> Result<Vec<Levels>, ForecastError> {
+        let record = &self.record;
+        if record.rung == Rung::Statistical {
+            return Ok(vec![uncrossed(record.flat); count]);
+        }
+        let slots = (first..).zip(self.forecasts(first, count)?);
+        let fused = |(n, forecasts): (i64, Forecasts)| {
+            widened(fuse(&record.weights, &forecasts), &record.margins, record.profile.spread(n))
+        };
+        Ok(slots.map(fused).collect())
+    }
+
+    /// What each member says of `count` slots from slot `first` on.
+    fn forecasts(&self, first: i64, count: usize) -> Result<Vec<Forecasts>, ForecastError> {
+        let Record { profile, prophet_residuals, seen, .. } = &self.record;
+        let prophet = self.prophet.as_ref().map(|model| model.path(first, count)).transpose();
+        let prophet = prophet.map_err(ForecastError::Prophet)?;
+        let network = self.lstm.as_ref().zip(self.record.lstm.as_ref());
+        let network = network.map(|(lstm, origin)| lstm.levels(origin)).transpose()?;
+        let forecast = |index: usize| {
+            let n = first + index as i64;
+            let trend = prophet.as_ref().map(|path| path[index]);
+            let lead = usize::try_from(n - seen.end).ok();
+            [
+                Some(profile.levels(n)),
+                trend.map(|value| prophet_residuals.map(|r| value + profile.spread(n) * r)),
+                network.as_ref().and_then(|levels| levels.get(lead?).copied()),
+            ]
+        };
+        Ok((0..count).map(forecast).collect())
+    }
+
+    /// What a reader of a forecast from `start` on should know, each a sentence.
+    #[must_use]
+    pub fn warnings(&self, start: Timestamp) -> Vec<String> {
+        let mut warnings = self.record.notes.clone();
+        let behind = start.as_second() - self.data_until().as_second();
+        if behind > i64::from(DAY_SECONDS) {
+            let hours = behind / 3600;
+            warnings.push(format!("the newest observation is {hours} h older than the start"));
+        }
+        let lead = number(start, self.slot()) - self.record.seen.end;
+        if let Some(reach) = self.record.lstm.as_ref().map(Origin::reach)
+            && lead >= reach as i64
+        {
+            warnings.push(format!(
+                "the LSTM is left out: it reaches {reach} slots past the data, and the start is {lead} past it"
+            ));
+        }
+        warnings
+    }
+
+    /// Members, skill and confidence, with empty paths.
+    #[must_use]
+    pub fn summary(&self) -> SignalForecast {
+        SignalForecast {
+            paths: BTreeMap::new(),
+            rung: self.record.rung,
+            members: members(self.record.rung, &self.record.weights),
+            skill: self.record.skill,
+            confidence: self.record.confidence,
+        }
+    }
+
+    /// Width of a slot.
+    #[must_use]
+    pub fn slot(&self) -> Step {
+        self.record.seen.slot
+    }
+
+    /// The instant of the oldest observation it has seen.
+    #[must_use]
+    pub fn data_from(&self) -> Timestamp {
+        self.record.seen.from
+    }
+
+    /// The instant after the newest observation it has seen.
+    #[must_use]
+    pub fn data_until(&self) -> Timestamp {
+        self.record.seen.until
+    }
+
+    /// Mean pinball loss of the back-test divided by mean usage, at least 0; `None` without a back-test.
+    #[must_use]
+    pub fn back_test_loss(&self) -> Option<f64> {
+        self.record.back_test_loss
+    }
+
+    /// The model as files: `model.json`, and where the member takes part `prophet.json` and `lstm.onnx`.
+    pub fn save(&self) -> Result<Vec<ModelFile>, SaveError> {
+        let mut files = vec![ModelFile { name: MODEL, bytes: serde_json::to_vec(&self.record)? }];
+        if let Some(prophet) = &self.prophet {
+            files.push(ModelFile { name: PROPHET, bytes: serde_json::to_vec(prophet.saved())? });
+        }
+        if let Some(lstm) = &self.lstm {
+            files.push(ModelFile { name: LSTM, bytes: lstm.onnx().to_vec() });
+        }
+        Ok(files)
+    }
+
+    /// The model that was saved as `files`, by name; it answers the same bits as before.
+    ///
+    /// Fails when a file is missing, damaged, or of another format.
+    pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, LoadError> {
+        let bytes = file(files, MODEL)?;
+        let Format { format } = parse(MODEL, bytes)?;
+        if format != FORMAT {
+            return Err(LoadError::Format { found: format, known: FORMAT });
+        }
+        let record: Record = parse(MODEL, bytes)?;
+        record.check()?;
+        let prophet = record.prophet.then(|| load_prophet(files, &record.seen)).transpose()?;
+        let origin = record.lstm.as_ref();
+        let lstm = origin.map(|origin| load_lstm(files, origin.reach())).transpose()?;
+        Ok(Self { record, prophet, lstm })
+    }
+}
+
+/// The part of `model.json` that every format has.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+impl Record {
+    fn check(&self) -> Result<(), LoadError> {
+        let sums_to_one = |row: &[f64; 3]| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9;
+        let positive = self.weights.iter().flatten().all(|weight| *weight >= 0.0);
+        let has = |member| match member {
+            Member::HourOfWeek => true,
+            Member::Prophet => self.prophet,
+            Member::Lstm => self.lstm.is_some(),
+        };
+        let complete = Member::ALL.iter().all(|&m| has(m) || !takes_part(&self.weights, m));
+        let origin = self.lstm.as_ref().is_none_or(|origin| origin.is_sound(self.seen.end));
+        let checks = [
+            (self.seen.is_sound(), "slots that no fit uses"),
+            (self.weights.iter().all(sums_to_one) && positive, "weights that do not sum to 1"),
+            (complete, "a weight for a member that is not there"),
+            (self.profile.is_sound(slots_per_day(self.seen.slot)), "a profile of another shape"),
+            (origin, "LSTM input of another shape"),
+        ];
+        let failed = checks.into_iter().find(|(sound, _)| !sound);
+        failed.map_or(Ok(()), |(_, what)| Err(LoadError::Damaged { file: MODEL, what }))
+    }
+}
+
+fn file<'a>(
+    files: &'a BTreeMap<String, Vec<u8>>,
+    name: &'static str,
+) -> Result<&'a [u8], LoadError> {
+    files.get(name).map(Vec::as_slice).ok_or(LoadError::Missing(name))
+}
+
+fn parse<'a, T: Deserialize<'a>>(file: &'static str, bytes: &'a [u8]) -> Result<T, LoadError> {
+    serde_json::from_slice(bytes).map_err(|source| LoadError::Json { file, source })
+}
+
+fn load_prophet(files: &BTreeMap<String, Vec<u8>>, seen: &Seen) -> Result<Prophet, LoadError> {
+    let saved: Saved = parse(PROPHET, file(files, PROPHET)?)?;
+    if !saved.is_sound(seen.slot, seen.end) {
+        return Err(LoadError::Damaged { file: PROPHET, what: "slots or parameters no fit leaves" });
+    }
+    Prophet::restore(saved).map_err(LoadError::Prophet)
+}
+
+fn load_lstm(files: &BTreeMap<String, Vec<u8>>, reach: usize) -> Result<Lstm, LoadError> {
+    let bytes = file(files, LSTM)?;
+    if export::read(bytes, reach).is_none() {
+        return Err(LoadError::Damaged { file: LSTM, what: "not a network this program wrote" });
+    }
+    Lstm::open(bytes.to_vec()).map_err(LoadError::Onnx)
+}
+
+fn skill(verdict: &Verdict) -> Skill {
+    let loss = verdict.account.map(|account| account.loss);
+    Skill {
+        pinball_ratio: loss.filter(|_| verdict.baseline > 0.0).map(|loss| loss / verdict.baseline),
+        origins: verdict.origins as u32,
+    }
+}
+
+fn confidence(account: &Account) -> Option<Confidence> {
+    let stated = Quantile::new(LEVELS[STATED]).ok()?;
+    Some(Confidence { stated, observed: account.coverage, slots: account.slots as u32 })
+}
+
+/// The members that take part, with their weights at the highest level.
+fn members(rung: Rung, weights: &Weights) -> Vec<MemberWeight> {
+    if rung == Rung::Statistical {
+        return Vec::new();
+    }
+    let highest = weights[weights.len() - 1];
+    let taking_part = Member::ALL.into_iter().filter(|&member| takes_part(weights, member));
+    taking_part
+        .map(|m| MemberWeight { member: m.as_str().to_owned(), weight: highest[m as usize] })
+        .collect()
+}

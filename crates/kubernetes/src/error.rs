@@ -1,0 +1,125 @@
+//! Why the cluster could not be read, by what to do about it.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::list::Listing;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the cluster could not be read.
+#[derive(Debug, Error)]
+pub enum ClusterError {
+    /// There is neither a kubeconfig nor a service account.
+    #[error(
+        "no cluster is configured; set KUBECONFIG or write ~/.kube/config, or run in a pod with a service account"
+    )]
+    NotConfigured(#[source] Cause),
+    /// The kubeconfig has not the context that was asked for, or cannot be used.
+    #[error(
+        "the context {context} of the kubeconfig cannot be used; see `kubectl config get-contexts`"
+    )]
+    Context {
+        /// The context.
+        context: String,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
+    /// The configuration leads to no client.
+    #[error("the cluster's certificates or credentials cannot be used; try `kubectl get nodes`")]
+    Credentials(#[source] Cause),
+    /// The API server gave no answer.
+    #[error(
+        "the Kubernetes API cannot be reached; check that the cluster runs and the network allows it"
+    )]
+    Unreachable(#[source] Cause),
+    /// The API server took too long.
+    #[error(
+        "the Kubernetes API did not list {resource} within {deadline:?}; check its load and try again"
+    )]
+    TimedOut {
+        /// What was listed.
+        resource: String,
+        /// How long was waited.
+        deadline: Duration,
+    },
+    /// The API server does not know who asks.
+    #[error("the Kubernetes API does not accept the credentials; log in again or renew the token")]
+    Unauthorized(#[source] Cause),
+    /// The API server does not allow it.
+    #[error(
+        "listing {resource}{scope} is forbidden; add the rule {{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"list\"]}} to the role that MOrA is bound to"
+    )]
+    Forbidden {
+        /// The API group; empty for the core group.
+        group: String,
+        /// The resource, in the plural.
+        resource: String,
+        /// Where, as in ` in namespace shop`; empty for the whole cluster.
+        scope: String,
+        /// What the API server said.
+        #[source]
+        source: Cause,
+    },
+    /// The API server asks to slow down.
+    #[error("the Kubernetes API is overloaded (status {code}); try again later")]
+    Overloaded {
+        /// HTTP status.
+        code: u16,
+        /// What it said.
+        #[source]
+        source: Cause,
+    },
+    /// The API server failed in another way.
+    #[error("the Kubernetes API failed to list {resource} (status {code}); see its log")]
+    Failed {
+        /// What was listed.
+        resource: String,
+        /// HTTP status.
+        code: u16,
+        /// What it said.
+        #[source]
+        source: Cause,
+    },
+    /// The answer is not what the API promises.
+    #[error(
+        "the answer of the Kubernetes API to listing {resource} cannot be read; check that the address is an API server"
+    )]
+    Unreadable {
+        /// What was listed.
+        resource: String,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
+}
+
+impl ClusterError {
+    /// The case of `error`, which answered `listing`.
+    pub(crate) fn of(error: kube::Error, listing: &Listing) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::of_status(status.code, status, listing),
+            kube::Error::Auth(source) => Self::Credentials(source.into()),
+            kube::Error::SerdeError(source) => {
+                Self::Unreadable { resource: listing.resource.clone(), source: source.into() }
+            }
+            kube::Error::FromUtf8(source) => {
+                Self::Unreadable { resource: listing.resource.clone(), source: source.into() }
+            }
+            other => Self::Unreachable(other.into()),
+        }
+    }
+
+    fn of_status(code: u16, status: Box<kube::core::Status>, listing: &Listing) -> Self {
+        let Listing { group, resource, scope } = listing.clone();
+        let source = status.into();
+        match code {
+            401 => Self::Unauthorized(source),
+            403 => Self::Forbidden { group, resource, scope, source },
+            429 | 503 | 504 => Self::Overloaded { code, source },
+            _ => Self::Failed { resource, code, source },
+        }
+    }
+}
