@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use mora_collector::{Collector, CollectorConfig, Lookback, SimulatedConfig, SimulatedSource, TrainingConfig, serve};
+use mora_collector::{
+    Collector, CollectorConfig, Lookback, SimulatedConfig, SimulatedSource, TrainingConfig, serve,
+};
 use mora_coordinator::{
-    ClusterConfig, CoordinatorConfig, Format, Outcome, Policy, exit_of, render, statistical_plan, write_whole,
+    ClusterConfig, CoordinatorConfig, Format, Outcome, Policy, exit_of, render, statistical_plan,
+    write_whole,
 };
 use mora_core::{Plan, Series, Signal, Step, WorkloadRef};
 use mora_model_worker::WorkerConfig;
@@ -47,7 +50,10 @@ pub(crate) struct DemoArguments {
 /// Runs the demo; ends with the plan on standard output and the report's path on standard error.
 pub(crate) async fn demo(arguments: DemoArguments) -> anyhow::Result<Exit> {
     let now = Step::HOUR.floor(arguments.end);
-    let source = SimulatedSource::new(SimulatedConfig { seed: arguments.seed, ..SimulatedConfig::default() });
+    let source = SimulatedSource::new(SimulatedConfig {
+        seed: arguments.seed,
+        ..SimulatedConfig::default()
+    });
     let from = now - SignedDuration::from_hours(24 * i64::from(arguments.days));
     let boutique = source.boutique(&Lookback { from, to: now, step: Step::MINUTE })?;
     let outcome = run_system(&arguments, source, &boutique, now).await?;
@@ -82,7 +88,8 @@ async fn run_system(
     say(&format!("simulating {} days of {} microservices", arguments.days, workloads.len()));
     let (cpu_allocatable, memory_allocatable) = boutique.capacity();
     let workers = EmbeddedWorkers::start(workloads, &worker_config).await?;
-    let collector = Arc::new(Collector::new(Box::new(source), collector_config(arguments, &workers)));
+    let collector =
+        Arc::new(Collector::new(Box::new(source), collector_config(arguments, &workers)));
     collector.collect(now).await?;
     say("training one model-worker per microservice over gRPC on loopback");
     train_with_progress(&collector, now).await;
@@ -130,17 +137,18 @@ fn next_day(boutique: &Boutique, plan: &Plan, now: Timestamp) -> BTreeMap<Worklo
 }
 
 /// How the plan and the statistical baseline fare on the simulated next day.
-fn findings(
-    outcome: &Outcome,
-    actual: &BTreeMap<WorkloadRef, Series>,
-) -> Vec<String> {
+fn findings(outcome: &Outcome, actual: &BTreeMap<WorkloadRef, Series>) -> Vec<String> {
     let baseline = statistical_plan("baseline", &outcome.evidence, &Policy::default());
     let held = |plan: &Plan, scheduled: bool| {
         let mut hindsight = Hindsight::default();
         for recommendation in &plan.recommendations {
             let Some(usage) = actual.get(&recommendation.workload) else { continue };
             let request = |time| {
-                if scheduled { scheduled_cpu(recommendation, time) } else { static_cpu(recommendation) }
+                if scheduled {
+                    scheduled_cpu(recommendation, time)
+                } else {
+                    static_cpu(recommendation)
+                }
             };
             hindsight.add(usage, request);
         }

@@ -8,7 +8,7 @@ mod recommend;
 mod report;
 
 use clap::{Parser, Subcommand};
-use mora_runtime::{Exit, init_telemetry};
+use mora_runtime::{Exit, init_telemetry, install_crypto_provider};
 
 /// Forecasts what each microservice will need and recommends CPU, memory and replicas together.
 ///
@@ -34,7 +34,7 @@ async fn main() -> Exit {
     if std::env::var_os("MORA_LOG").is_some() {
         init_telemetry();
     }
-    mora_collector::install_crypto_provider();
+    install_crypto_provider();
     let ended = match Arguments::parse().command {
         Command::Demo(arguments) => demo::demo(arguments).await,
         Command::Recommend(arguments) => recommend::recommend(arguments).await,

@@ -51,7 +51,9 @@ fn show(collector: &Collector, bar: &ProgressBar) {
     let jobs = collector.workloads();
     let done: f64 = jobs.iter().filter_map(|(_, job)| job.as_ref()).map(|job| job.progress).sum();
     bar.set_position((done * 100.0) as u64);
-    let busy = jobs.iter().find(|(_, job)| job.as_ref().is_some_and(|j| j.progress > 0.0 && j.progress < 1.0));
+    let busy = jobs
+        .iter()
+        .find(|(_, job)| job.as_ref().is_some_and(|j| j.progress > 0.0 && j.progress < 1.0));
     if let Some((dataset, Some(job))) = busy {
         bar.set_message(format!("{}: {}", dataset.workload.name(), job.message));
     }

@@ -7,10 +7,12 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use mora_collector::{
-    Collector, CollectorConfig, Lookback, MetricsSource, PrometheusConfig, PrometheusSource, SourceError, TrainingConfig,
+    Collector, CollectorConfig, Lookback, MetricsSource, PrometheusConfig, PrometheusSource,
+    SourceError, TrainingConfig,
 };
 use mora_coordinator::{
-    ClusterConfig, CoordinatorConfig, FanOutConfig, Format, Outcome, Policy, exit_of, render, run_with, statistical_plan, write_whole,
+    ClusterConfig, CoordinatorConfig, FanOutConfig, Format, Outcome, Policy, exit_of, render,
+    run_with, statistical_plan, write_whole,
 };
 use mora_core::{Dataset, Step, WorkloadRef};
 use mora_kubernetes::Cluster;
@@ -119,7 +121,13 @@ pub(crate) async fn recommend(arguments: RecommendArguments) -> anyhow::Result<E
     if let Some(path) = &arguments.report {
         let (actual, findings) = (BTreeMap::new(), Vec::new());
         let Outcome { plan, evidence } = &outcome;
-        let report = Report { title: "Recommendations", plan, evidence, actual: &actual, findings: &findings };
+        let report = Report {
+            title: "Recommendations",
+            plan,
+            evidence,
+            actual: &actual,
+            findings: &findings,
+        };
         write_whole(path, &html(&report))?;
         say(&format!("report: {}", path.display()));
     }
@@ -135,7 +143,8 @@ fn layered(arguments: &RecommendArguments) -> anyhow::Result<RecommendConfig> {
     if !arguments.namespace.is_empty() {
         prometheus.namespaces.clone_from(&arguments.namespace);
     }
-    prometheus.bearer_token_file = arguments.prometheus_token_file.clone().or(prometheus.bearer_token_file.take());
+    prometheus.bearer_token_file =
+        arguments.prometheus_token_file.clone().or(prometheus.bearer_token_file.take());
     prometheus.ca_file = arguments.prometheus_ca_file.clone().or(prometheus.ca_file.take());
     anyhow::ensure!(
         !prometheus.url.is_empty(),
@@ -184,7 +193,10 @@ async fn merge_cluster(
             }
         }
     }
-    anyhow::ensure!(!datasets.is_empty(), "no workload of the cluster has history in Prometheus; check --namespace and that both belong together");
+    anyhow::ensure!(
+        !datasets.is_empty(),
+        "no workload of the cluster has history in Prometheus; check --namespace and that both belong together"
+    );
     Ok(())
 }
 
@@ -221,14 +233,18 @@ async fn predictive(
         return Ok(run_with(&coordinator_config(config, &config.workers), datasets, now).await?);
     }
     let library = tempfile::tempdir().context("cannot make a temporary folder for the models")?;
-    let worker_config = WorkerConfig { library: library.path().to_owned(), ..WorkerConfig::default() };
+    let worker_config =
+        WorkerConfig { library: library.path().to_owned(), ..WorkerConfig::default() };
     let workers = EmbeddedWorkers::start(datasets.keys().cloned(), &worker_config).await?;
     say("no worker is configured: training one per workload here");
-    let collector = Collector::new(Box::new(Collected(datasets.values().cloned().collect())), CollectorConfig {
-        workers: workers.endpoints().clone(),
-        training: TrainingConfig { concurrency: 64, ..config.training.clone() },
-        ..CollectorConfig::default()
-    });
+    let collector = Collector::new(
+        Box::new(Collected(datasets.values().cloned().collect())),
+        CollectorConfig {
+            workers: workers.endpoints().clone(),
+            training: TrainingConfig { concurrency: 64, ..config.training.clone() },
+            ..CollectorConfig::default()
+        },
+    );
     collector.collect(now).await?;
     train_with_progress(&collector, now).await;
     let outcome = run_with(&coordinator_config(config, workers.endpoints()), datasets, now).await;

@@ -4,7 +4,6 @@ mod plot;
 mod style;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use mora_coordinator::Evidence;
 use mora_core::{Bytes, Plan, Recommendation, Series, Source, WorkloadRef};
@@ -31,7 +30,13 @@ pub(crate) fn html(report: &Report<'_>) -> String {
     page += "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
     page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
     page += &format!("<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n");
-    page += &format!("<h1>{title}</h1>\n<p>Plan {} of {}, for {} slots from {}.</p>\n", escape(&plan.id), plan.created_at, slots(plan), plan.start);
+    page += &format!(
+        "<h1>{title}</h1>\n<p>Plan {} of {}, for {} slots from {}.</p>\n",
+        escape(&plan.id),
+        plan.created_at,
+        slots(plan),
+        plan.start
+    );
     page += &paragraphs("finding", report.findings);
     page += &paragraphs("warning", &plan.warnings);
     page += &summary(plan);
@@ -53,15 +58,21 @@ fn slots(plan: &Plan) -> usize {
 }
 
 fn paragraphs(class: &str, sentences: &[String]) -> String {
-    sentences.iter().fold(String::new(), |mut page, sentence| {
-        // Writing to a string cannot fail.
-        let _infallible = writeln!(page, "<p class=\"{class}\">{}</p>", escape(sentence));
-        page
-    })
+    sentences.iter().map(|s| format!("<p class=\"{class}\">{}</p>\n", escape(s))).collect()
 }
 
 fn summary(plan: &Plan) -> String {
-    let head = ["workload", "replicas", "CPU now", "CPU", "memory now", "memory", "basis", "pinball ratio", "coverage"];
+    let head = [
+        "workload",
+        "replicas",
+        "CPU now",
+        "CPU",
+        "memory now",
+        "memory",
+        "basis",
+        "pinball ratio",
+        "coverage",
+    ];
     let head: String = head.iter().map(|name| format!("<th>{name}</th>")).collect();
     let rows: String = plan.recommendations.iter().map(summary_row).collect();
     format!("<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n")
@@ -74,7 +85,11 @@ fn summary_row(recommendation: &Recommendation) -> String {
         value.map_or_else(|| "–".to_owned(), |v| format!("{v:.digits$}"))
     };
     let cells = [
-        format!("<a href=\"#{}\">{}</a>", anchor(recommendation), escape(recommendation.workload.name())),
+        format!(
+            "<a href=\"#{}\">{}</a>",
+            anchor(recommendation),
+            escape(recommendation.workload.name())
+        ),
         recommendation.replicas.to_string(),
         current(recommendation.cpu.current.map(|c| c.to_string())),
         recommendation.cpu.target.to_string(),
@@ -97,11 +112,23 @@ fn basis(source: &Source) -> String {
 }
 
 fn cuts(plan: &Plan) -> String {
-    let items: String = plan.cuts.iter().map(|cut| {
-        let workload = escape(&cut.workload.to_string());
-        let memory = if cut.memory == Bytes::ZERO { String::new() } else { format!(" and {} memory", cut.memory) };
-        format!("<li>{workload}: {} CPU{memory} not given: {}</li>\n", cut.cpu, escape(&cut.reason))
-    }).collect();
+    let items: String = plan
+        .cuts
+        .iter()
+        .map(|cut| {
+            let workload = escape(&cut.workload.to_string());
+            let memory = if cut.memory == Bytes::ZERO {
+                String::new()
+            } else {
+                format!(" and {} memory", cut.memory)
+            };
+            format!(
+                "<li>{workload}: {} CPU{memory} not given: {}</li>\n",
+                cut.cpu,
+                escape(&cut.reason)
+            )
+        })
+        .collect();
     if items.is_empty() { items } else { format!("<h2>Cuts</h2>\n<ul>\n{items}</ul>\n") }
 }
 
@@ -113,7 +140,12 @@ fn section(report: &Report<'_>, recommendation: &Recommendation) -> String {
         "<section id=\"{}\">\n<h3>{} <small>{}</small></h3>\n{notes}{plots}</section>\n",
         anchor(recommendation),
         escape(workload.name()),
-        escape(&format!("{} in {}, container {}", workload.kind(), workload.namespace(), recommendation.container)),
+        escape(&format!(
+            "{} in {}, container {}",
+            workload.kind(),
+            workload.namespace(),
+            recommendation.container
+        )),
     )
 }
 

@@ -17,6 +17,5 @@ pub use source::{
     BasicAuth, Column, Lookback, MetricsSource, PrometheusConfig, PrometheusError,
     PrometheusSource, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Secret,
     SimulatedConfig, SimulatedSource, SourceConfig, SourceError, TrafficMetric,
-    install_crypto_provider,
 };
 pub use train::{TrainError, TrainingOptions, train_worker};

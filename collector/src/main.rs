@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use clap::Parser;
 use jiff::Timestamp;
-use mora_collector::{Collector, CollectorConfig, install_crypto_provider, log_round, serve};
-use mora_runtime::{Exit, GrpcServer, init_telemetry, load_config, report, stop_signal};
+use mora_collector::{Collector, CollectorConfig, log_round, serve};
+use mora_runtime::{
+    Exit, GrpcServer, init_telemetry, install_crypto_provider, load_config, report, stop_signal,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Collects metrics, trains the model-workers, and serves what it has observed over gRPC.

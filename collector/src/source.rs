@@ -13,7 +13,6 @@ use thiserror::Error;
 
 pub use prometheus::{
     BasicAuth, PrometheusConfig, PrometheusError, PrometheusSource, Secret, TrafficMetric,
-    install_crypto_provider,
 };
 pub use recorded::{Column, RecordedColumns, RecordedConfig, RecordedError, RecordedSource};
 pub use simulated::{SimulatedConfig, SimulatedSource};

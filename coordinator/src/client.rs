@@ -45,8 +45,8 @@ impl AskWorker for GrpcWorkers {
     }
 }
 
-fn peak_to_wire(workload: &WorkloadRef, request: &ForecastRequest) -> v1::ForecastForecastRequest {
-    v1::ForecastForecastRequest {
+fn peak_to_wire(workload: &WorkloadRef, request: &ForecastRequest) -> v1::ForecastPeakRequest {
+    v1::ForecastPeakRequest {
         workload: Some(workload.into()),
         signals: Signal::ALL.iter().map(|signal| v1::Signal::from(*signal).into()).collect(),
         horizon: Some(duration_to_wire(request.slot.times(request.slots))),
@@ -63,7 +63,9 @@ fn ask_error(endpoint: &Endpoint, status: &Status) -> AskError {
     );
     let reason = match status.code() {
         Code::Unavailable => format!("no worker answers at {endpoint}"),
-        Code::DeadlineExceeded | Code::Cancelled => format!("the worker at {endpoint} did not answer in time"),
+        Code::DeadlineExceeded | Code::Cancelled => {
+            format!("the worker at {endpoint} did not answer in time")
+        }
         _ => format!("the worker at {endpoint} refused: {}", status.message()),
     };
     if transient { AskError::Transient(reason) } else { AskError::Permanent(reason) }
@@ -102,13 +104,15 @@ pub(crate) async fn fetch_datasets(
     let mut client = CollectorServiceClient::new(channel.clone());
     let mut request = Request::new(v1::ListWorkloadsRequest::default());
     request.set_timeout(deadline);
-    let listed = client.list_workloads(request).await.map_err(|status| call_error(endpoint, status))?;
+    let listed =
+        client.list_workloads(request).await.map_err(|status| call_error(endpoint, status))?;
     let mut workloads = Vec::new();
     for status in listed.into_inner().workloads {
         let workload = mora_proto::required(status.workload, "workload");
         workloads.push(workload.map_err(CollectorError::Workload)?);
     }
-    let exports = workloads.into_iter().map(|workload| export(channel.clone(), endpoint, workload, deadline));
+    let exports =
+        workloads.into_iter().map(|workload| export(channel.clone(), endpoint, workload, deadline));
     let mut exports = futures::stream::iter(exports).buffer_unordered(EXPORTS_AT_ONCE);
     let mut datasets = BTreeMap::new();
     while let Some(dataset) = exports.next().await {

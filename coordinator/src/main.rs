@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::Parser;
 use jiff::Timestamp;
 use mora_coordinator::{CoordinatorConfig, Format, exit_of, render, run, serve, write_whole};
-use mora_runtime::{Exit, GrpcServer, init_telemetry, load_config, report, stop_signal};
+use mora_runtime::{
+    Exit, GrpcServer, init_telemetry, install_crypto_provider, load_config, report, stop_signal,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Makes one plan and ends. Exit codes: 0 complete, 1 failure, 2 wrong usage, 3 degraded (some workload
@@ -31,7 +33,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Exit {
     init_telemetry();
-    mora_kubernetes::install_crypto_provider();
+    install_crypto_provider();
     report(started(Arguments::parse()).await)
 }
 

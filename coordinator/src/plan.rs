@@ -65,12 +65,17 @@ struct Drafting {
 impl Drafting {
     fn add(&mut self, workload: &WorkloadRef, application: &Application<'_>) {
         let forecast = application.inputs.evidence.forecast(workload);
-        match forecast.and_then(|forecast| forecast_drafts(forecast, application)) {
+        let drafts = forecast.and_then(|forecast| {
+            let mut drafts = forecast_drafts(forecast, application)?;
+            for draft in &mut drafts {
+                draft.justification.notes.extend(forecast.warnings.iter().cloned());
+            }
+            Ok(drafts)
+        });
+        match drafts {
             Ok(drafts) => self.drafts.extend(drafts),
             Err(reason) => self.fall_back(workload, &reason, application),
         }
-        let warnings = forecast_warnings(application.inputs.evidence, workload);
-        self.warnings.extend(warnings.map(|warning| format!("{workload}: {warning}")));
     }
 
     /// Sizes `workload` by the statistical rule, because of `reason`.
@@ -137,13 +142,6 @@ impl Drafting {
             warnings: self.warnings,
         }
     }
-}
-
-fn forecast_warnings<'a>(
-    evidence: &'a Evidence,
-    workload: &WorkloadRef,
-) -> impl Iterator<Item = &'a String> {
-    evidence.forecast(workload).into_iter().flat_map(|forecast| &forecast.warnings)
 }
 
 fn status(recommendations: &[Recommendation], cuts: &[Cut], missing: bool) -> PlanStatus {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::str::FromStr;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use mora_core::{Plan, PlanStatus, Recommendation, Source, Target};
 use mora_runtime::Exit;
@@ -84,7 +85,8 @@ pub fn render(plan: &Plan, format: Format) -> Result<String, RenderError> {
 pub fn write_whole(path: &Path, text: &str) -> Result<(), RenderError> {
     let write = || {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let readable = std::fs::Permissions::from_mode(0o644);
+        let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.persist(path).map(drop).map_err(|error| error.error)
     };
@@ -103,9 +105,17 @@ pub const fn exit_of(plan: &Plan) -> Exit {
 
 fn table(plan: &Plan) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header([
-        "workload", "container", "replicas", "cpu now", "cpu", "memory now", "memory", "basis", "coverage",
+        "workload",
+        "container",
+        "replicas",
+        "cpu now",
+        "cpu",
+        "memory now",
+        "memory",
+        "basis",
+        "coverage",
     ]);
     for recommendation in &plan.recommendations {
         table.add_row(row(recommendation));
@@ -117,7 +127,10 @@ fn table(plan: &Plan) -> String {
     }
     let mut text = format!("{table}\n{}\n", totals(plan));
     for cut in &plan.cuts {
-        text += &format!("not given: {} {}: {} CPU, {} memory: {}\n", cut.workload, cut.container, cut.cpu, cut.memory, cut.reason);
+        text += &format!(
+            "not given: {} {}: {} CPU, {} memory: {}\n",
+            cut.workload, cut.container, cut.cpu, cut.memory, cut.reason
+        );
     }
     for warning in &plan.warnings {
         text += &format!("warning: {warning}\n");
@@ -158,11 +171,16 @@ fn totals(plan: &Plan) -> String {
         PlanStatus::Degraded => "degraded: some workloads are on their baseline",
         PlanStatus::Violation => "violation: the demand does not fit under the cap",
     };
-    let requested = format!("requested {} CPU and {} memory", plan.total_cpu(), plan.total_memory());
+    let requested =
+        format!("requested {} CPU and {} memory", plan.total_cpu(), plan.total_memory());
     match plan.capacity {
         None => format!("{requested}; plan {status}"),
         Some(capacity) => {
-            format!("{requested} of {} and {} under the cap; plan {status}", capacity.cpu(), capacity.memory())
+            format!(
+                "{requested} of {} and {} under the cap; plan {status}",
+                capacity.cpu(),
+                capacity.memory()
+            )
         }
     }
 }

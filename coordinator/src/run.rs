@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mora_core::{Bytes, CallGraph, Capacity, Dataset, Forecast, Millicores, Plan, Quantile, WorkloadRef};
+use mora_core::{
+    Bytes, CallGraph, Capacity, Dataset, Forecast, Millicores, Plan, Quantile, WorkloadRef,
+};
 use mora_kubernetes::{Cluster, ClusterError};
 use thiserror::Error;
 
@@ -20,7 +22,9 @@ const COLLECTOR_DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Debug, Error)]
 pub enum RunError {
     /// Nothing names a workload.
-    #[error("there is no workload to plan for; set `collector`, `workers.endpoints` or `workloads`")]
+    #[error(
+        "there is no workload to plan for; set `collector`, `workers.endpoints` or `workloads`"
+    )]
     NoWorkloads,
     /// The collector gives no data and no worker is configured to forecast without it.
     #[error(transparent)]
@@ -132,14 +136,16 @@ async fn ask(
     let endpoint = |workload: &WorkloadRef| config.workers.resolve(workload);
     let (known, unknown): (Vec<_>, Vec<_>) =
         workloads.iter().map(|w| (w.clone(), endpoint(w))).partition(|(_, e)| e.is_some());
-    let known = known.into_iter().filter_map(|(w, e)| Some((w, Endpoint(e?)))).collect();
+    let known: BTreeMap<_, _> =
+        known.into_iter().filter_map(|(w, e)| Some((w, Endpoint(e?)))).collect();
     let limits = FanOutLimits {
         per_call: Duration::from_millis(config.fan_out.per_call_ms),
         overall: Duration::from_millis(config.fan_out.overall_ms),
         concurrency: config.fan_out.concurrency,
         retries: config.fan_out.retries,
     };
-    let mut forecasts = fan_out(&GrpcWorkers { deadline: limits.per_call }, known, request, limits).await;
+    let mut forecasts =
+        fan_out(&GrpcWorkers { deadline: limits.per_call }, known, request, limits).await;
     let reason = "no worker is configured for it; see `workers` in the configuration";
     forecasts.extend(unknown.into_iter().map(|(workload, _)| (workload, Err(reason.to_owned()))));
     forecasts

@@ -37,7 +37,12 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let readiness = Readiness::unready(&SERVICES).await;
     readiness.ready().await;
-    let service = Service { config, plans: Mutex::default(), newest: watch::Sender::new(None), stop: stop.clone() };
+    let service = Service {
+        config,
+        plans: Mutex::default(),
+        newest: watch::Sender::new(None),
+        stop: stop.clone(),
+    };
     server.serve(Routes::new(RecommendationServiceServer::new(service)), readiness, stop).await
 }
 
@@ -59,7 +64,8 @@ impl RecommendationService for Service {
         request: Request<v1::RecommendRequest>,
     ) -> Result<Response<v1::RecommendResponse>, Status> {
         let config = self.config_for(&request.into_inner())?;
-        let outcome = Arc::new(run(&config, Timestamp::now()).await.map_err(run_status)?);
+        let outcome =
+            Arc::new(run(&config, Timestamp::now()).await.map_err(|error| run_status(&error))?);
         self.remember(&outcome);
         Ok(Response::new(v1::RecommendResponse { plan: Some((&outcome.plan).into()) }))
     }
@@ -83,8 +89,11 @@ impl RecommendationService for Service {
     ) -> Result<Response<v1::GetPlanResponse>, Status> {
         let id = request.into_inner().plan_id;
         let plans = self.plans();
-        let found = if id.is_empty() { plans.back() } else { plans.iter().find(|o| o.plan.id == id) };
-        let outcome = found.ok_or_else(|| Status::not_found("no such plan is remembered; ask for one with Recommend"))?;
+        let found =
+            if id.is_empty() { plans.back() } else { plans.iter().find(|o| o.plan.id == id) };
+        let outcome = found.ok_or_else(|| {
+            Status::not_found("no such plan is remembered; ask for one with Recommend")
+        })?;
         Ok(Response::new(v1::GetPlanResponse { plan: Some((&outcome.plan).into()) }))
     }
 
@@ -149,7 +158,9 @@ impl Service {
 
     fn newest(&self) -> Result<Arc<Outcome>, Status> {
         let newest = self.plans().back().cloned();
-        newest.ok_or_else(|| Status::not_found("no plan has been made yet; ask for one with Recommend"))
+        newest.ok_or_else(|| {
+            Status::not_found("no plan has been made yet; ask for one with Recommend")
+        })
     }
 
     /// The guard, also after a panic elsewhere: every change under it is complete in itself.
@@ -158,8 +169,8 @@ impl Service {
     }
 }
 
-fn run_status(error: crate::RunError) -> Status {
-    Status::unavailable(with_causes(&error))
+fn run_status(error: &crate::RunError) -> Status {
+    Status::unavailable(with_causes(error))
 }
 
 fn what_if_status(error: &WhatIfError) -> Status {

@@ -6,6 +6,7 @@ mod open_metrics;
 mod process;
 mod prometheus;
 mod recording;
+mod system;
 pub mod tools;
 
 pub use cluster_metrics::write_cluster_metrics;
@@ -13,3 +14,4 @@ pub use open_metrics::{MetricKind, OpenMetricsWriter};
 pub use process::{Process, ProcessError, free_port};
 pub use prometheus::{Measured, Prometheus, PrometheusError, QueryError};
 pub use recording::{Origin, Recording, RecordingError};
+pub use system::{System, SystemError, long_histories, mora};

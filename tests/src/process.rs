@@ -125,6 +125,13 @@ impl Process {
         self.child.id()
     }
 
+    /// Waits until the process ends by itself.
+    ///
+    /// Fails when the operating system refuses.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait()
+    }
+
     /// Kills the process at once and waits until it is gone.
     ///
     /// Fails when the operating system refuses.

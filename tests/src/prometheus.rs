@@ -30,9 +30,12 @@ pub enum PrometheusError {
     Recording(#[from] RecordingError),
     /// Its folder cannot be written.
     #[error(
-        "the folder of a test's Prometheus cannot be written; free space for about 300 MB or set TMPDIR"
+        "the folder of a test's Prometheus cannot be written; free about 400 MB of space or set TMPDIR"
     )]
     Folder(#[source] io::Error),
+    /// No port can be bound.
+    #[error("no loopback port can be bound; the tests need 127.0.0.1")]
+    Port(#[source] io::Error),
     /// The samples cannot be turned into blocks.
     #[error("promtool could not turn the samples into blocks: {0}")]
     Backfill(String),
@@ -187,7 +190,7 @@ fn serve(folder: &Path) -> Result<(Process, SocketAddr), PrometheusError> {
     let mut tried = 0;
     loop {
         tried += 1;
-        let port = free_port().map_err(PrometheusError::Folder)?;
+        let port = free_port().map_err(PrometheusError::Port)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut command = Command::new(&program);
         command.arg(flag("config.file", config.display()));

@@ -1,4 +1,14 @@
 //! Everything that needs more than one process.
 
+#[path = "system/bad_input.rs"]
+mod bad_input;
+#[path = "system/crate_graph.rs"]
+mod crate_graph;
+#[path = "system/demo.rs"]
+mod demo;
+#[path = "system/pipeline.rs"]
+mod pipeline;
 #[path = "system/prometheus.rs"]
 mod prometheus;
+#[path = "system/recommend.rs"]
+mod recommend;

@@ -21,7 +21,8 @@ struct Line {
 /// Both plots of a recommendation: CPU and memory.
 pub(super) fn plot(report: &Report<'_>, recommendation: &Recommendation) -> String {
     let cpu = chart("CPU, cores over all pods", &cpu_lines(report, recommendation), 1.0);
-    let memory = chart("memory of the largest pod, MiB", &memory_lines(report, recommendation), 1_048_576.0);
+    let memory =
+        chart("memory of the largest pod, MiB", &memory_lines(report, recommendation), 1_048_576.0);
     cpu + &memory
 }
 
@@ -29,16 +30,26 @@ fn cpu_lines(report: &Report<'_>, recommendation: &Recommendation) -> Vec<Line> 
     let workload = &recommendation.workload;
     let replicas = f64::from(recommendation.replicas);
     let mut lines = signal_lines(report, recommendation, Signal::Cpu);
-    lines.extend(report.actual.get(workload).map(|series| Line { class: "actual", points: maxima(series) }));
+    lines.extend(
+        report.actual.get(workload).map(|series| Line { class: "actual", points: maxima(series) }),
+    );
     let requested = recommendation.schedule.iter().map(|p| (p.start, p.cpu.cores() * replicas));
-    lines.push(request_line(report, requested.collect(), recommendation.cpu.target.cores() * replicas));
+    lines.push(request_line(
+        report,
+        requested.collect(),
+        recommendation.cpu.target.cores() * replicas,
+    ));
     lines
 }
 
 fn memory_lines(report: &Report<'_>, recommendation: &Recommendation) -> Vec<Line> {
     let mut lines = signal_lines(report, recommendation, Signal::Memory);
     let requested = recommendation.schedule.iter().map(|p| (p.start, p.memory.get() as f64));
-    lines.push(request_line(report, requested.collect(), recommendation.memory.target.get() as f64));
+    lines.push(request_line(
+        report,
+        requested.collect(),
+        recommendation.memory.target.get() as f64,
+    ));
     lines
 }
 
@@ -61,7 +72,8 @@ fn forecast_lines(forecast: &Forecast, signal: Signal) -> Vec<Line> {
     let points = |values: &Vec<f64>| -> Vec<(Timestamp, f64)> {
         values.iter().enumerate().map(|(i, value)| (forecast.slot_start(i), *value)).collect()
     };
-    let line = |class, values: &Vec<f64>| Line { class, points: stepped(points(values), forecast.slot) };
+    let line =
+        |class, values: &Vec<f64>| Line { class, points: stepped(points(values), forecast.slot) };
     let median = paths.first_key_value().map(|(_, values)| line("median", values));
     let upper = paths.last_key_value().map(|(_, values)| line("upper", values));
     median.into_iter().chain(upper).collect()
@@ -79,11 +91,16 @@ fn request_line(report: &Report<'_>, scheduled: Vec<(Timestamp, f64)>, target: f
 
 /// Each point held for `width`, as stairs.
 fn stepped(points: Vec<(Timestamp, f64)>, width: Step) -> Vec<(Timestamp, f64)> {
-    points.into_iter().flat_map(|(start, value)| [(start, value), (start + width.times(1), value)]).collect()
+    points
+        .into_iter()
+        .flat_map(|(start, value)| [(start, value), (start + width.times(1), value)])
+        .collect()
 }
 
 fn maxima(series: &Series) -> Vec<(Timestamp, f64)> {
-    let Some(step) = Step::from_seconds(DRAWN_STEP.max(series.step().seconds())) else { return Vec::new() };
+    let Some(step) = Step::from_seconds(DRAWN_STEP.max(series.step().seconds())) else {
+        return Vec::new();
+    };
     let (start, slots) = series.slots(step);
     let at = |index| start.saturating_add(step.times(index)).unwrap_or(Timestamp::MAX);
     slots.iter().enumerate().filter_map(|(i, slot)| Some((at(i), slot.as_ref()?.max))).collect()
@@ -91,22 +108,29 @@ fn maxima(series: &Series) -> Vec<(Timestamp, f64)> {
 
 fn chart(label: &str, lines: &[Line], unit: f64) -> String {
     let points = || lines.iter().flat_map(|line| &line.points);
-    let (Some(first), Some(last)) = (points().map(|p| p.0).min(), points().map(|p| p.0).max()) else {
+    let (Some(first), Some(last)) = (points().map(|p| p.0).min(), points().map(|p| p.0).max())
+    else {
         return String::new();
     };
     let top = nice_above(points().map(|p| p.1 / unit).fold(0.0, f64::max));
     let seconds = (last.as_second() - first.as_second()).max(1) as f64;
-    let x = |time: Timestamp| LEFT + (time.as_second() - first.as_second()) as f64 / seconds * (WIDTH - LEFT);
+    let x = |time: Timestamp| {
+        LEFT + (time.as_second() - first.as_second()) as f64 / seconds * (WIDTH - LEFT)
+    };
     let y = |value: f64| (HEIGHT - BOTTOM) * (1.0 - value / unit / top) + 4.0;
     let grid: String = [0.0, 0.5, 1.0].iter().map(|share| {
         let level = y(share * top * unit);
         let text = (share * top * 1000.0).round() / 1000.0;
         format!("<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{level:.1}\" y2=\"{level:.1}\"/><text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>", LEFT - 6.0, level + 4.0)
     }).collect();
-    let drawn: String = lines.iter().map(|line| {
-        let points: Vec<String> = line.points.iter().map(|(t, v)| format!("{:.1},{:.1}", x(*t), y(*v))).collect();
-        format!("<polyline class=\"{}\" points=\"{}\"/>", line.class, points.join(" "))
-    }).collect();
+    let drawn: String = lines
+        .iter()
+        .map(|line| {
+            let points: Vec<String> =
+                line.points.iter().map(|(t, v)| format!("{:.1},{:.1}", x(*t), y(*v))).collect();
+            format!("<polyline class=\"{}\" points=\"{}\"/>", line.class, points.join(" "))
+        })
+        .collect();
     let days = day_labels(first, last, x);
     format!(
         "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{label}\">{grid}{days}{drawn}<text x=\"{LEFT}\" y=\"{}\">{label}</text></svg>\n",

@@ -19,7 +19,6 @@ use api::Api;
 use assemble::Assembly;
 use owners::Owners;
 
-pub use api::install_crypto_provider;
 pub use config::{BasicAuth, PrometheusConfig, Secret, TrafficMetric};
 pub use error::PrometheusError;
 

@@ -87,7 +87,7 @@ fn train_before(
         return Ok(None);
     }
     let profile = HourOfWeek::fit(&history.before(first), season);
-    let features = Features::new(history, season, &profile, options.horizon);
+    let features = Features::new(history, season, options.horizon);
     let start = Start::Random { seed: options.seed, outputs: features::start(profile.residuals()) };
     let end = (first - history.first) as usize;
     match train(&features, end, &start, &mut |share| watch.report("lstm", 0.45 * share)) {

@@ -141,15 +141,34 @@ impl Verdict {
         let base = Self { origins, baseline, ..Self::without_back_test(history) };
         let seasonal = profile.account();
         if std::env::var("DBG").is_ok() {
-            let only = |k: usize| { let mut w = [0.0; 3]; w[k] = 1.0; Fused::new(&test.origins, move |_| [w; 4]).account().loss / baseline };
+            let only = |k: usize| {
+                let mut w = [0.0; 3];
+                w[k] = 1.0;
+                Fused::new(&test.origins, move |_| [w; 4]).account().loss / baseline
+            };
             let flat = account(trials().map(|trial| (trial, trial.flat))).loss / baseline;
-            let p = HourOfWeek::fit(history, Season::detect(history));
-            eprintln!("DBG season {:?} ens {:.3} hour {:.3} proph {:.3} lstm {:.3} flat {:.3} w99 {:?} {}", Season::detect(history), ensemble.loss / baseline, only(0), only(1), only(2), flat, contest.weights(None)[2].map(|x| (x * 100.0).round()), p.dbg());
+            eprintln!(
+                "DBG season {:?} ens {:.3} hour {:.3} proph {:.3} lstm {:.3} flat {:.3} w99 {:?} ",
+                Season::detect(history),
+                ensemble.loss / baseline,
+                only(0),
+                only(1),
+                only(2),
+                flat,
+                contest.weights(None)[2].map(|x| (x * 100.0).round())
+            );
         }
         if ensemble.loss < baseline && ensemble.loss <= seasonal.loss {
             let (weights, margins) = (contest.weights(None), fused.margins(None));
             let account = Some(ensemble);
-            return Self { rung: rung(&weights), weights, margins, account, notes: Vec::new(), ..base };
+            return Self {
+                rung: rung(&weights),
+                weights,
+                margins,
+                account,
+                notes: Vec::new(),
+                ..base
+            };
         }
         let notes = fallback_note(ensemble.loss, baseline);
         let flat = account(trials().map(|trial| (trial, trial.flat)));
@@ -169,7 +188,9 @@ impl Verdict {
             account: None,
             baseline: 0.0,
             origins: 0,
-            notes: vec![format!("{days} days of history allow no back-test: nothing is known about the skill")],
+            notes: vec![format!(
+                "{days} days of history allow no back-test: nothing is known about the skill"
+            )],
         }
     }
 }
@@ -193,7 +214,9 @@ fn fallback_note(ensemble: f64, baseline: f64) -> Vec<String> {
         return Vec::new();
     }
     let ratio = if baseline > 0.0 { ensemble / baseline } else { 1.0 };
-    vec![format!("the ensemble does not beat the baseline (pinball ratio {ratio:.2}): a simpler rule answers")]
+    vec![format!(
+        "the ensemble does not beat the baseline (pinball ratio {ratio:.2}): a simpler rule answers"
+    )]
 }
 
 /// Fits the members that take part to the whole history.

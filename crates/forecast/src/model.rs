@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mora_core::{
-    Confidence, MemberWeight, Quantile, Rung, Series, SignalForecast, Skill, Step,
-};
+use mora_core::{Confidence, MemberWeight, Quantile, Rung, Series, SignalForecast, Skill, Step};
 use serde::{Deserialize, Serialize};
 
 use crate::back_test::Forecasts;
@@ -122,7 +120,9 @@ impl SignalModel {
             margins: verdict.margins,
             skill: skill(&verdict),
             confidence: verdict.account.and_then(|account| confidence(&account)),
-            back_test_loss: verdict.account.map(|a| if usage > 0.0 { a.loss / usage } else { a.loss }),
+            back_test_loss: verdict
+                .account
+                .map(|a| if usage > 0.0 { a.loss / usage } else { a.loss }),
             notes: verdict.notes,
             flat: parts.flat,
             profile: parts.profile,
@@ -298,7 +298,10 @@ impl Record {
             (self.seen.is_sound(), "slots that no fit uses"),
             (self.weights.iter().all(sums_to_one) && positive, "weights that do not sum to 1"),
             (complete, "a weight for a member that is not there"),
-            (self.profile.is_sound(slots_per_day(self.seen.slot)), "a profile of another shape"),
+            (
+                self.profile.is_sound(slots_per_day(self.seen.slot), self.seen.end),
+                "a profile of another shape",
+            ),
             (origin, "LSTM input of another shape"),
         ];
         let failed = checks.into_iter().find(|(sound, _)| !sound);
@@ -320,7 +323,10 @@ fn parse<'a, T: Deserialize<'a>>(file: &'static str, bytes: &'a [u8]) -> Result<
 fn load_prophet(files: &BTreeMap<String, Vec<u8>>, seen: &Seen) -> Result<Prophet, LoadError> {
     let saved: Saved = parse(PROPHET, file(files, PROPHET)?)?;
     if !saved.is_sound(seen.slot, seen.end) {
-        return Err(LoadError::Damaged { file: PROPHET, what: "slots or parameters no fit leaves" });
+        return Err(LoadError::Damaged {
+            file: PROPHET,
+            what: "slots or parameters no fit leaves",
+        });
     }
     Prophet::restore(saved).map_err(LoadError::Prophet)
 }

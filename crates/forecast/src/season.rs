@@ -16,8 +16,10 @@ pub(crate) enum Season {
     Week,
 }
 
-/// Autocorrelation from which a season counts: seven times the standard error of a week of hours.
-const SEASONAL: f64 = 0.3;
+/// Autocorrelation from which hours of the day are told apart: twice the standard error of a week of hours.
+const DAILY: f64 = 0.15;
+/// Autocorrelation from which weekdays are told apart.
+const WEEKLY: f64 = 0.3;
 
 impl Season {
     /// The seasons of `history`: daily from 3 days on, weekly from 14 days on.
@@ -27,7 +29,7 @@ impl Season {
             return Self::None;
         }
         let within = deviations(history, |n| day_around(history, n));
-        let daily = correlation(&within, day as usize) >= SEASONAL;
+        let daily = correlation(&within, day as usize) >= DAILY;
         if history.days() >= 14 && weekly(history, daily) {
             return Self::Week;
         }
@@ -50,7 +52,7 @@ fn weekly(history: &History, daily: bool) -> bool {
     });
     let at = |days: i64| correlation(&beyond, (days * day) as usize);
     let between = (2..6).map(at).fold(f64::MIN, f64::max);
-    at(7) >= SEASONAL && at(7) > between + 0.1
+    at(7) >= WEEKLY && at(7) > between + 0.1
 }
 
 /// Each slot's largest observation less `centre`, gaps as `None`.
@@ -81,9 +83,8 @@ fn phase_mean(history: &History, phase: i64) -> f64 {
 
 /// Correlation of `values` with themselves `lag` later, over the pairs without a gap; 0 without any.
 fn correlation(values: &[Option<f64>], lag: usize) -> f64 {
-    let pairs = || {
-        values.iter().zip(values.iter().skip(lag)).filter_map(|(a, b)| Some(((*a)?, (*b)?)))
-    };
+    let pairs =
+        || values.iter().zip(values.iter().skip(lag)).filter_map(|(a, b)| Some(((*a)?, (*b)?)));
     let count = pairs().count() as f64;
     let (sum_a, sum_b) = pairs().fold((0.0, 0.0), |(x, y), (a, b)| (x + a, y + b));
     let (mean_a, mean_b) = (sum_a / count, sum_b / count);

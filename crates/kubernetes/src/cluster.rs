@@ -19,14 +19,6 @@ use crate::{ClusterError, ObservedWorkload};
 /// Namespaces of Kubernetes itself, left out unless they are asked for.
 const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
-/// Makes ring the TLS implementation of this process; a second call changes nothing.
-///
-/// To be called before [`Cluster::connect`].
-pub fn install_crypto_provider() {
-    // An error says that one is installed already, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
 /// A cluster whose API is read.
 #[derive(Clone)]
 pub struct Cluster {
@@ -128,23 +120,13 @@ fn capacity_of(
 ) -> (Capacity, Vec<String>) {
     let usable: Vec<&Node> = nodes.iter().filter(|node| is_schedulable(node)).collect();
     let names: BTreeSet<&str> = usable.iter().filter_map(|n| n.metadata.name.as_deref()).collect();
-    let (mut allocatable, mut unmanaged) = (Amount::default(), Amount::default());
+    let others = pods.iter().filter(|pod| runs_on(pod, &names)).filter(|pod| {
+        let owner = workload_of(pod);
+        !owner.is_some_and(|owner| managed.contains(&owner))
+    });
     let mut warnings = Vec::new();
-    for node in usable {
-        let mut reader =
-            Reader::new(format!("node {}", node.metadata.name.as_deref().unwrap_or("?")));
-        let stated = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
-        allocatable = allocatable.plus(reader.amount(stated));
-        warnings.append(&mut reader.warnings);
-    }
-    for pod in pods.iter().filter(|pod| runs_on(pod, &names)) {
-        if workload_of(pod).is_some_and(|owner| managed.contains(&owner)) {
-            continue;
-        }
-        let mut reader = Reader::new(pod_name(pod));
-        unmanaged = unmanaged.plus(pod.spec.as_ref().map(|s| reader.pod(s)).unwrap_or_default());
-        warnings.append(&mut reader.warnings);
-    }
+    let allocatable = total(usable.into_iter().map(allocatable), &mut warnings);
+    let unmanaged = total(others.map(reserved), &mut warnings);
     let capacity = Capacity {
         cpu_allocatable: allocatable.cpu,
         memory_allocatable: allocatable.memory,
@@ -153,6 +135,35 @@ fn capacity_of(
         cap,
     };
     (capacity, warnings)
+}
+
+fn total(
+    amounts: impl Iterator<Item = (Amount, Vec<String>)>,
+    warnings: &mut Vec<String>,
+) -> Amount {
+    amounts.fold(Amount::default(), |sum, (amount, unreadable)| {
+        warnings.extend(unreadable);
+        sum.plus(amount)
+    })
+}
+
+fn allocatable(node: &Node) -> (Amount, Vec<String>) {
+    let mut reader = Reader::new(format!("node {}", name(node.metadata.name.as_deref())));
+    let stated = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
+    (reader.amount(stated), reader.warnings)
+}
+
+fn reserved(pod: &Pod) -> (Amount, Vec<String>) {
+    let (namespace, pod_name) = (&pod.metadata.namespace, &pod.metadata.name);
+    let object = format!("pod {}/{}", name(namespace.as_deref()), name(pod_name.as_deref()));
+    let mut reader = Reader::new(object);
+    let amount = pod.spec.as_ref().map(|spec| reader.pod(spec)).unwrap_or_default();
+    (amount, reader.warnings)
+}
+
+/// The API server names every object; a text for messages should it not.
+fn name(stated: Option<&str>) -> &str {
+    stated.unwrap_or("without a name")
 }
 
 /// Whether new pods without special tolerations can be put on a node.
@@ -171,11 +182,6 @@ fn runs_on(pod: &Pod, nodes: &BTreeSet<&str>) -> bool {
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     node.is_some_and(|node| nodes.contains(node)) && !matches!(phase, Some("Succeeded" | "Failed"))
-}
-
-fn pod_name(pod: &Pod) -> String {
-    let part = |text: &Option<String>| text.clone().unwrap_or_default();
-    format!("pod {}/{}", part(&pod.metadata.namespace), part(&pod.metadata.name))
 }
 
 #[cfg(test)]

@@ -9,6 +9,6 @@ mod observed;
 mod owner;
 mod requests;
 
-pub use cluster::{Cluster, install_crypto_provider};
+pub use cluster::Cluster;
 pub use error::ClusterError;
 pub use observed::ObservedWorkload;

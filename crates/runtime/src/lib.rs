@@ -3,6 +3,7 @@
 
 mod channel;
 mod config;
+mod crypto;
 mod exit;
 mod server;
 mod stop;
@@ -11,6 +12,7 @@ mod workers;
 
 pub use channel::{EndpointError, channel};
 pub use config::{ConfigError, load_config};
+pub use crypto::install_crypto_provider;
 pub use exit::{Exit, report, with_causes};
 pub use server::{GrpcServer, Readiness, ServeError};
 pub use stop::stop_signal;

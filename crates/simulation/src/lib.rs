@@ -7,6 +7,7 @@
 mod boutique;
 mod load;
 mod noise;
+mod observation;
 mod outage;
 mod pods;
 mod profile;

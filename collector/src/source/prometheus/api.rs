@@ -19,12 +19,6 @@ use crate::Lookback;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Makes ring the process's provider of cryptography for TLS; a provider that is already there stays.
-pub fn install_crypto_provider() {
-    // The error says that there is one already, which is all that is wanted.
-    let _already = rustls::crypto::ring::default_provider().install_default();
-}
-
 /// A connection to one Prometheus, with credentials as they were when it was made.
 #[derive(Clone)]
 pub(super) struct Api {
@@ -52,7 +46,7 @@ enum Failure {
 impl Api {
     /// Reads credentials and certificates; asks nothing yet.
     pub(super) fn connect(config: &PrometheusConfig) -> Result<Self, PrometheusError> {
-        install_crypto_provider();
+        mora_runtime::install_crypto_provider();
         let url = base_url(&config.url)?;
         let builder = reqwest::Client::builder()
             .default_headers(headers(config)?)

@@ -1,73 +1,47 @@
-//! Quantiles per hour of the day or week: a profile that forgets, its spread, and how far the last
-//! day was above or below it.
+//! Quantiles per hour of the day and week, from the same hour of earlier days.
 //!
-//! With a week of data an hour has been seen seven times, too few for a quantile of its own. So an
-//! hour has a centre and a spread, and the errors of all hours, each divided by its spread, share
-//! one distribution. Centre, spread and errors come from walking through the history day by day, each
-//! day forecast from the days before it.
+//! An earlier day counts less the older it is, more when it is the same weekday, and is scaled towards the
+//! level of the last day. With a week of data an hour has been seen seven times, too few for a tail of its own; so half
+//! of each quantile comes from the hour's own days, and half from its median and spread with the errors
+//! of all hours, each divided by the spread of its hour. How fast days age is not chosen but averaged over:
+//! on few days the choice would follow noise.
 
 use serde::{Deserialize, Serialize};
 
-use crate::levels::{LEVELS, Levels, pinball, uncrossed, weighted_levels};
+use crate::levels::{Levels, uncrossed, weighted_levels};
 use crate::season::Season;
 use crate::slots::History;
 
-/// Share an error keeps of its weight per day: half after about three weeks.
-const ERROR_KEEP: f64 = 0.97;
-
-/// Share an error keeps of its weight in the spread per day, at least.
-const SPREAD_KEEP: f64 = 0.9;
-
+/// Shares a day keeps of its weight per day.
+const PACES: [f64; 3] = [0.7, 0.85, 0.93];
+/// The pace of the profile that the LSTM departs from, and of errors.
+const PROFILE_PACE: f64 = PACES[1];
+const ERROR_PACE: f64 = PACES[2];
+/// How many times more the same weekday counts, where weekdays were not seen to differ and where they were.
+const SAME_WEEKDAY: f64 = 4.0;
+const WEEKLY_WEEKDAY: f64 = 16.0;
+/// Exponent of the ratio of the last season's level to an earlier day's.
+const CARRY: f64 = 0.5;
+/// Days that are looked back on.
+const DAYS: i64 = 28;
+/// Last days whose errors are measured.
+const ERROR_DAYS: i64 = 10;
 /// Days of evidence at which an hour's own spread weighs as much as that of all hours.
-const SPREAD_PRIOR: f64 = 3.0;
+const SPREAD_PRIOR: f64 = 5.0;
 
-/// How the profile follows the data.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Pace {
-    /// Share an observation keeps of its weight per day, in (0, 1].
-    pub(crate) keep: f64,
-    /// Share of the last day's departure from the profile that is carried forward, in [0, 1].
-    pub(crate) carry: f64,
-    /// Whether weekdays have profiles of their own.
-    pub(crate) weekdays: bool,
-}
-
-/// A weighted mean under way.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-struct Mean {
-    weight: f64,
-    sum: f64,
-}
-
-impl Mean {
-    fn add(&mut self, value: f64, keep: f64) {
-        self.weight = keep * self.weight + 1.0;
-        self.sum = keep * self.sum + value;
-    }
-
-    /// The mean, drawn to `prior` as by `count` further observations of it.
-    fn toward(self, prior: f64, count: f64) -> f64 {
-        (self.sum + count * prior) / (self.weight + count)
-    }
-
-    fn get(self) -> Option<f64> {
-        (self.weight > 0.0).then(|| self.sum / self.weight)
-    }
-}
-
-/// A fitted seasonal profile.
+/// A fitted profile: the quantiles of the week after the history, slot by slot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct HourOfWeek {
-    day: i64,
-    pace: Pace,
-    overall: Mean,
-    hours: Vec<Mean>,
-    weekdays: Vec<Mean>,
-    errors: Mean,
-    spreads: Vec<Mean>,
-    departure: f64,
+    /// The slot the first entry is about.
+    first: i64,
+    /// One entry per slot of a week, or per day where the hours of a day do not differ.
+    week: Vec<Levels>,
+    /// How far each slot of a day is off; one entry where the hours of a day do not differ.
+    spreads: Vec<f64>,
+    /// Quantiles of the errors of all hours, in spreads.
     residuals: Levels,
-    floor: f64,
+    /// Slots that share an entry.
+    width: i64,
 }
 
 /// What the profile expected of a slot before it was seen.
@@ -78,198 +52,271 @@ pub(crate) struct Expected {
 }
 
 impl HourOfWeek {
-    /// The profile of `history` at the pace that would have forecast its days best.
+    /// The profile of `history`.
     pub(crate) fn fit(history: &History, season: Season) -> Self {
-        let mut best: Option<(f64, Self)> = None;
-        for pace in paces(season) {
-            let (loss, fitted) = Self::at(history, season, pace);
-            if best.as_ref().is_none_or(|(least, _)| loss < *least) {
-                best = Some((loss, fitted));
-            }
-        }
-        best.map_or_else(|| Self::blank(history, season, SLOW), |(_, fitted)| fitted)
-    }
-
-    /// The profile at one pace, and the mean pinball loss it had on the way.
-    fn at(history: &History, season: Season, pace: Pace) -> (f64, Self) {
-        let mut fitted = Self::blank(history, season, pace);
-        let mut errors = Vec::with_capacity(history.len());
-        fitted.walk(history, |n, expected, seen| {
-            if let Some(seen) = seen {
-                errors.push((n, (seen - expected.centre) / expected.spread, expected.spread));
-            }
+        let past = Past::new(history, season);
+        let parts = PACES.map(|pace| Part::new(&past, pace));
+        let entries = 7 * past.entries();
+        let week = (0..entries).map(|entry| {
+            let n = past.end + entry * past.width;
+            mean(&parts.each_ref().map(|part| part.levels(&past, n)))
         });
-        let age = |n: i64| ((history.end() - n) / fitted.day) as i32;
-        let mut weighed: Vec<(f64, f64)> =
-            errors.iter().map(|&(n, z, _)| (z, ERROR_KEEP.powi(age(n)))).collect();
-        fitted.residuals = weighted_levels(&mut weighed);
-        let loss = |z: f64| -> f64 {
-            LEVELS.iter().zip(&fitted.residuals).map(|(&q, &r)| pinball(q, r, z)).sum()
-        };
-        let total: f64 = errors.iter().map(|&(_, z, spread)| spread * loss(z)).sum();
-        (total, fitted)
-    }
-
-    fn blank(history: &History, season: Season, pace: Pace) -> Self {
-        let day = history.day();
-        let hours = if season == Season::None { 1 } else { day as usize };
-        let weekdays = if pace.weekdays { 7 * day as usize } else { 0 };
+        let hours = (0..past.entries() as usize)
+            .map(|hour| parts.iter().map(|part| part.spreads[hour]).sum::<f64>() / 3.0);
         Self {
-            day,
-            pace,
-            overall: Mean::default(),
-            hours: vec![Mean::default(); hours],
-            weekdays: vec![Mean::default(); weekdays],
-            errors: Mean::default(),
-            spreads: vec![Mean::default(); hours],
-            departure: 0.0,
-            residuals: Levels::default(),
-            floor: (1e-6 * history.mean_max().abs()).max(f64::MIN_POSITIVE),
+            first: past.end,
+            week: week.collect(),
+            spreads: hours.collect(),
+            residuals: mean(&parts.each_ref().map(|part| part.residuals)),
+            width: past.width,
         }
-    }
-
-    /// Goes through `history` day by day, the last day ending with it, and tells `observe` what was
-    /// expected of each slot and what was seen. The first day only fills the profile.
-    fn walk(&mut self, history: &History, mut observe: impl FnMut(i64, Expected, Option<f64>)) {
-        let mut from = history.first;
-        let partial = history.len() as i64 % self.day;
-        let mut to = from + if partial > 0 { partial } else { self.day };
-        while from < history.end() {
-            if from - history.first >= self.day {
-                // The first errors set the spread they are seen in; there is none before them.
-                let early = self.errors.weight <= 0.0;
-                if early {
-                    self.measure(history, from, to);
-                }
-                (from..to).for_each(|n| observe(n, self.expected(n), history.max(n)));
-                if !early {
-                    self.measure(history, from, to);
-                }
-            }
-            for n in from..to {
-                history.max(n).into_iter().for_each(|value| self.remember(n, value));
-            }
-            (from, to) = (to, to + self.day);
-        }
-    }
-
-    /// Takes in how far the slots from `from` up to `to` were off.
-    fn measure(&mut self, history: &History, from: i64, to: i64) {
-        let (mut seen, mut profile) = (0.0, 0.0);
-        let keep = self.pace.keep.max(SPREAD_KEEP);
-        let keep_hour = keep.powf(1.0 / self.slots_per_hour());
-        let keep_all = keep.powf(1.0 / self.day as f64);
-        for (n, value) in (from..to).filter_map(|n| Some((n, history.max(n)?))) {
-            let error = (value - self.expected(n).centre).abs();
-            let hour = self.hour(n);
-            self.spreads[hour].add(error, keep_hour);
-            self.errors.add(error, keep_all);
-            seen += value;
-            profile += self.profile(n);
-        }
-        if profile > 0.0 {
-            self.departure = (seen / profile).clamp(0.25, 4.0) - 1.0;
-        }
-    }
-
-    /// Slots a day that share an hour's mean.
-    fn slots_per_hour(&self) -> f64 {
-        self.day as f64 / self.hours.len() as f64
-    }
-
-    fn remember(&mut self, n: i64, value: f64) {
-        let hour = self.hour(n);
-        let keep = self.pace.keep.powf(1.0 / self.slots_per_hour());
-        self.hours[hour].add(value, keep);
-        self.overall.add(value, 1.0);
-        if !self.weekdays.is_empty() {
-            let slot = n.rem_euclid(7 * self.day) as usize;
-            self.weekdays[slot].add(value, self.pace.keep);
-        }
-    }
-
-    fn hour(&self, n: i64) -> usize {
-        n.rem_euclid(self.hours.len() as i64) as usize
-    }
-
-    /// The mean at this hour of the day, or week.
-    fn profile(&self, n: i64) -> f64 {
-        let overall = self.overall.get().unwrap_or(0.0);
-        let hour = self.hours[self.hour(n)].get().unwrap_or(overall);
-        if self.weekdays.is_empty() {
-            return hour;
-        }
-        self.weekdays[n.rem_euclid(7 * self.day) as usize].toward(hour, 0.5)
-    }
-
-    fn expected(&self, n: i64) -> Expected {
-        let centre = self.profile(n) * (1.0 + self.pace.carry * self.departure);
-        Expected { centre, spread: self.spread(n) }
-    }
-
-    /// How far slot `n` is usually off its centre; positive, in the signal's unit.
-    pub(crate) fn spread(&self, n: i64) -> f64 {
-        let all = self.errors.get().unwrap_or(0.0);
-        self.spreads[self.hour(n)].toward(all, SPREAD_PRIOR).max(self.floor)
     }
 
     /// The quantiles of the largest observation in slot `n`.
     pub(crate) fn levels(&self, n: i64) -> Levels {
-        let Expected { centre, spread } = self.expected(n);
-        uncrossed(self.residuals.map(|residual| centre + spread * residual))
+        uncrossed(self.week[self.entry(n) % self.week.len()])
     }
 
-    pub(crate) fn dbg(&self) -> String { format!("{:?} dep {:.2} res {:?}", self.pace, self.departure, self.residuals) }
+    /// How far slot `n` is usually off its median; positive, in the signal's unit.
+    pub(crate) fn spread(&self, n: i64) -> f64 {
+        self.spreads[self.entry(n) % self.spreads.len()]
+    }
 
-    /// The levels' departures from the centre, in spreads.
+    /// The entry of slot `n`, counted on from the first.
+    fn entry(&self, n: i64) -> usize {
+        let slots = self.week.len() as i64 * self.width;
+        ((n - self.first).rem_euclid(slots) / self.width) as usize
+    }
+
+    /// Quantiles of the departures from the centre, in spreads.
     pub(crate) fn residuals(&self) -> &Levels {
         &self.residuals
     }
 
-    /// What the profile at `self`'s pace, without carrying departures, expected of each slot of
-    /// `history` and expects of the `ahead` slots after it; `None` for the first day.
-    pub(crate) fn trace(&self, history: &History, ahead: i64) -> Vec<Option<Expected>> {
-        let season = if self.hours.len() == 1 { Season::None } else { Season::Day };
-        let mut walker = Self::blank(history, season, Pace { carry: 0.0, ..self.pace });
-        let mut trace = vec![None; history.len()];
-        let first = history.first;
-        walker.walk(history, |n, expected, _| trace[(n - first) as usize] = Some(expected));
-        let end = history.end();
-        trace.extend((end..end + ahead).map(|n| Some(walker.expected(n))));
-        trace
-    }
-
-    /// Whether the numbers can be what a fit to slots of `day` a day leaves behind.
-    pub(crate) fn is_sound(&self, day: i64) -> bool {
-        let cells = [&self.hours, &self.weekdays, &self.spreads].into_iter().flatten();
-        let finite = |m: &Mean| m.weight.is_finite() && m.weight >= 0.0 && m.sum.is_finite();
-        let hours = self.hours.len();
-        let weekdays = if self.pace.weekdays { 7 * self.day as usize } else { 0 };
-        self.day == day
-            && (hours == 1 || hours as i64 == self.day)
-            && self.spreads.len() == hours
-            && self.weekdays.len() == weekdays
-            && cells.chain([&self.overall, &self.errors]).all(finite)
-            && self.residuals.iter().all(|r| r.is_finite())
-            && [self.departure, self.pace.carry, self.floor].iter().all(|v| v.is_finite())
+    /// Whether the numbers can be what a fit to slots of `day` a day before slot `end` leaves behind.
+    pub(crate) fn is_sound(&self, day: i64, end: i64) -> bool {
+        let entries = if self.width == day { 1 } else { day };
+        self.first == end
+            && (self.width == 1 || self.width == day)
+            && self.spreads.len() as i64 == entries
+            && self.week.len() as i64 == 7 * entries
+            && self.spreads.iter().all(|spread| *spread > 0.0)
     }
 }
 
-/// The pace where nothing can be compared: every day counts alike.
-const SLOW: Pace = Pace { keep: 1.0, carry: 0.0, weekdays: false };
+/// What the profile, without carrying levels forward, expected of each slot of `history` the day before,
+/// and expects of the `ahead` slots after it; `None` for the first day.
+pub(crate) fn trace(history: &History, season: Season, ahead: i64) -> Vec<Option<Expected>> {
+    let past = Past { levels: Vec::new(), ..Past::new(history, season) };
+    let total = history.len() as i64 + ahead;
+    let mut trace = vec![None; total as usize];
+    let mut errors = Errors::new(&past);
+    let days = history.len() as i64 / past.day;
+    for back in (0..=days).rev() {
+        let origin = past.end - back * past.day;
+        let medians: Vec<f64> = past.entries_after(origin, back, PROFILE_PACE);
+        let slots = origin..(origin + past.day).min(history.first + total);
+        if origin - history.first < past.day {
+            continue;
+        }
+        if errors.is_empty() {
+            // The first errors set the spread they are seen in; there is none before them.
+            errors.add_day(&past, origin, &medians);
+        }
+        let spreads = errors.spreads(past.floor());
+        for n in slots {
+            let entry = ((n - origin) / past.width) as usize;
+            let expected = Expected { centre: medians[entry], spread: spreads[entry] };
+            trace[(n - history.first) as usize] = Some(expected);
+        }
+        errors.age();
+        errors.add_day(&past, origin, &medians);
+    }
+    trace
+}
 
-/// The paces that are compared.
-fn paces(season: Season) -> Vec<Pace> {
-    let mut paces = Vec::new();
-    for keep in [1.0, 0.9, 0.75, 0.5] {
-        for carry in [0.0, 0.5, 1.0] {
-            paces.push(Pace { keep, carry, weekdays: false });
-            if season == Season::Week {
-                paces.push(Pace { keep, carry, weekdays: true });
+/// A history by days that end with it.
+struct Past<'a> {
+    history: &'a History,
+    end: i64,
+    day: i64,
+    /// Slots that share an entry: 1, or a day where the hours of a day do not differ.
+    width: i64,
+    /// How many times more the same weekday counts.
+    weekday: f64,
+    /// Mean of the season that ends this many days before the end; empty where levels are not carried.
+    levels: Vec<Option<f64>>,
+}
+
+impl<'a> Past<'a> {
+    fn new(history: &'a History, season: Season) -> Self {
+        let (end, day) = (history.end(), history.day());
+        let level = |back: i64| {
+            let slots = end - back * day - season.slots(day)..end - back * day;
+            average(slots.filter_map(|n| history.max(n)))
+        };
+        let levels = (0..=DAYS + ERROR_DAYS).map(level).collect();
+        let width = if season == Season::None { day } else { 1 };
+        let weekday = if season == Season::Week { WEEKLY_WEEKDAY } else { SAME_WEEKDAY };
+        Self { history, end, day, width, weekday, levels }
+    }
+
+    /// Entries in a day.
+    fn entries(&self) -> i64 {
+        self.day / self.width
+    }
+
+    /// Spread below which slots are not told apart.
+    fn floor(&self) -> f64 {
+        (1e-6 * self.history.mean_max().abs()).max(f64::MIN_POSITIVE)
+    }
+
+    /// What was seen `back` days before the end and earlier of the entry that holds slot `n`, with weights.
+    fn seen(&self, n: i64, back: i64, pace: f64) -> Vec<(f64, f64)> {
+        let origin = self.end - back * self.day;
+        let ahead = (n - origin).div_euclid(self.day);
+        let mut seen = Vec::with_capacity((DAYS * self.width) as usize);
+        for days in ahead + 1..=ahead + DAYS {
+            let slot = n - days * self.day;
+            if slot + self.width <= self.history.first {
+                break;
+            }
+            let weekday = if days % 7 == 0 { self.weekday } else { 1.0 };
+            let weight = weekday * pace.powi(days as i32);
+            let scale = self.carried(back, back + days);
+            let values = (slot..slot + self.width).filter_map(|slot| self.history.max(slot));
+            seen.extend(values.map(|value| (scale * value, weight)));
+        }
+        seen
+    }
+
+    /// What a value from after the day that ends `from` days before the end is multiplied by to stand for
+    /// one after the day that ends `to` days before it.
+    fn carried(&self, to: i64, from: i64) -> f64 {
+        let level = |back: i64| self.levels.get(back as usize).copied().flatten();
+        match (level(to), level(from)) {
+            (Some(now), Some(then)) if now > 0.0 && then > 0.0 => {
+                (now / then).clamp(0.2, 5.0).powf(CARRY)
+            }
+            _ => 1.0,
+        }
+    }
+
+    /// The quantiles of the entry that holds slot `n`, as known `back` days before the end.
+    fn quantiles(&self, n: i64, back: i64, pace: f64) -> Levels {
+        let mut seen = self.seen(n, back, pace);
+        if seen.is_empty() {
+            let known = self.history.before(self.end - back * self.day);
+            seen = known.observed().map(|(_, value)| (value, 1.0)).collect();
+        }
+        weighted_levels(&mut seen)
+    }
+
+    /// The medians of the day after `origin`, which is `back` days before the end.
+    fn entries_after(&self, origin: i64, back: i64, pace: f64) -> Vec<f64> {
+        let slots = (0..self.entries()).map(|entry| origin + entry * self.width);
+        slots.map(|n| self.quantiles(n, back, pace)[0]).collect()
+    }
+}
+
+/// The errors of past days about the medians that were known before each.
+struct Errors {
+    /// Per entry of a day: weight, weighted sum of sizes.
+    hours: Vec<(f64, f64)>,
+    /// Entry, error, weight.
+    all: Vec<(usize, f64, f64)>,
+}
+
+impl Errors {
+    fn new(past: &Past<'_>) -> Self {
+        Self { hours: vec![(0.0, 0.0); past.entries() as usize], all: Vec::new() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Takes in how far the day after `origin` was off `medians`.
+    fn add_day(&mut self, past: &Past<'_>, origin: i64, medians: &[f64]) {
+        for n in origin..origin + past.day {
+            let entry = ((n - origin) / past.width) as usize;
+            if let Some(value) = past.history.max(n) {
+                let error = value - medians[entry];
+                self.hours[entry].0 += 1.0;
+                self.hours[entry].1 += error.abs();
+                self.all.push((entry, error, 1.0));
             }
         }
     }
-    paces
+
+    /// Lets what was taken in count less by a day.
+    fn age(&mut self) {
+        for (weight, sum) in &mut self.hours {
+            *weight *= ERROR_PACE;
+            *sum *= ERROR_PACE;
+        }
+        self.all.iter_mut().for_each(|(_, _, weight)| *weight *= ERROR_PACE);
+    }
+
+    /// The usual size of an error per entry, drawn to that of all, at least `floor`.
+    fn spreads(&self, floor: f64) -> Vec<f64> {
+        let (weight, sum) = self.hours.iter().fold((0.0, 0.0), |t, h| (t.0 + h.0, t.1 + h.1));
+        let all = if weight > 0.0 { sum / weight } else { 0.0 };
+        let drawn = |(weight, sum): &(f64, f64)| {
+            ((sum + SPREAD_PRIOR * all) / (weight + SPREAD_PRIOR)).max(floor)
+        };
+        self.hours.iter().map(drawn).collect()
+    }
+
+    /// Quantiles of the errors in `spreads`.
+    fn residuals(&self, spreads: &[f64]) -> Levels {
+        let scaled =
+            self.all.iter().map(|&(entry, error, weight)| (error / spreads[entry], weight));
+        weighted_levels(&mut scaled.collect::<Vec<_>>())
+    }
+}
+
+/// The profile at one pace.
+struct Part {
+    pace: f64,
+    spreads: Vec<f64>,
+    residuals: Levels,
+    measured: bool,
+}
+
+impl Part {
+    fn new(past: &Past<'_>, pace: f64) -> Self {
+        let mut errors = Errors::new(past);
+        // The first days are kept to forecast from.
+        let days = (past.history.len() as i64 / past.day - 2).clamp(0, ERROR_DAYS);
+        for back in (1..=days).rev() {
+            let origin = past.end - back * past.day;
+            errors.age();
+            errors.add_day(past, origin, &past.entries_after(origin, back, pace));
+        }
+        let spreads = errors.spreads(past.floor());
+        let residuals = errors.residuals(&spreads);
+        Self { pace, spreads, residuals, measured: !errors.is_empty() }
+    }
+
+    fn levels(&self, past: &Past<'_>, n: i64) -> Levels {
+        let own = past.quantiles(n, 0, self.pace);
+        if !self.measured {
+            return own;
+        }
+        let entry = ((n - past.end) / past.width).rem_euclid(past.entries()) as usize;
+        let spread = self.spreads[entry];
+        std::array::from_fn(|level| 0.5 * (own[level] + own[0] + spread * self.residuals[level]))
+    }
+}
+
+fn mean(parts: &[Levels; 3]) -> Levels {
+    std::array::from_fn(|level| parts.iter().map(|part| part[level]).sum::<f64>() / 3.0)
+}
+
+fn average(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    (count > 0.0).then(|| sum / count)
 }
 
 #[cfg(test)]
@@ -324,7 +371,7 @@ mod tests {
             let seen = history(5, |n| (n % 5 != 0).then_some(level));
             let fitted = HourOfWeek::fit(&seen, Season::None);
             assert!(fitted.levels(seen.end()).iter().all(|v| (v - level).abs() < 1e-3));
-            assert!(fitted.is_sound(24));
+            assert!(fitted.is_sound(24, seen.end()));
         }
     }
 }

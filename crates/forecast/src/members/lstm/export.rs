@@ -77,10 +77,12 @@ fn graph(network: &Network, reach: i64) -> GraphProto {
 fn nodes() -> Vec<NodeProto> {
     let transposed = [("transB", 1)];
     vec![
-        node("LSTM", &[WINDOW_INPUT, "w", "r", "b"], &["", "state"], &[(
-            "hidden_size",
-            HIDDEN as i64,
-        )]),
+        node(
+            "LSTM",
+            &[WINDOW_INPUT, "w", "r", "b"],
+            &["", "state"],
+            &[("hidden_size", HIDDEN as i64)],
+        ),
         node("Reshape", &["state", "row"], &["last"], &[]),
         node("Gemm", &["last", "state_head", "head_bias"], &["from_state"], &transposed),
         node("Gemm", &[AHEAD_INPUT, "ahead_head"], &["from_ahead"], &transposed),

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use crate::levels::Levels;
-use crate::members::hour_of_week::{Expected, HourOfWeek};
+use crate::members::hour_of_week::{Expected, trace};
 use crate::members::lstm::network::{AHEAD, Batch, INPUTS, OUTPUTS, WINDOW};
 use crate::season::Season;
 use crate::slots::History;
@@ -27,19 +27,14 @@ pub(crate) struct Features {
 }
 
 impl Features {
-    /// The features of `history` about the profile at the pace of `profile`.
+    /// The features of `history`.
     ///
     /// The network reaches `horizon` slots, but at most a day: what the profile expects of a slot more than a
     /// day ahead is not known at the origin.
-    pub(crate) fn new(
-        history: &History,
-        season: Season,
-        profile: &HourOfWeek,
-        horizon: usize,
-    ) -> Self {
+    pub(crate) fn new(history: &History, season: Season, horizon: usize) -> Self {
         let day = history.day();
         let reach = horizon.min(day as usize);
-        let expected = profile.trace(history, reach as i64);
+        let expected = trace(history, season, reach as i64);
         let scale = history.mean_max().max(f64::MIN_POSITIVE);
         let calendars: Vec<[f32; 4]> =
             (history.first..).take(expected.len()).map(|n| calendar(n, day, season)).collect();
@@ -54,7 +49,9 @@ impl Features {
             day: day as usize,
             inputs,
             ahead: ahead.collect(),
-            targets: (0..history.len()).map(|i| departure(history.max(seen(i)), expected[i])).collect(),
+            targets: (0..history.len())
+                .map(|i| departure(history.max(seen(i)), expected[i]))
+                .collect(),
             expected,
         }
     }

@@ -145,7 +145,8 @@ impl Adam {
         self.steps += 1;
         let length = gradient.iter().map(|g| g * g).sum::<f32>().sqrt();
         let cut = if length > 1.0 { 1.0 / length } else { 1.0 };
-        let rate = RATE * (1.0 - 0.999_f32.powi(self.steps)).sqrt() / (1.0 - 0.9_f32.powi(self.steps));
+        let rate =
+            RATE * (1.0 - 0.999_f32.powi(self.steps)).sqrt() / (1.0 - 0.9_f32.powi(self.steps));
         let moments = self.mean.iter_mut().zip(&mut self.square);
         for ((parameter, g), (mean, square)) in parameters.iter_mut().zip(gradient).zip(moments) {
             let g = g * cut;
@@ -159,7 +160,6 @@ impl Adam {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::members::hour_of_week::HourOfWeek;
     use crate::members::made::{history, noise};
     use crate::season::Season;
 
@@ -169,8 +169,7 @@ mod tests {
             let day: f64 = (0..=n / 24).map(noise).sum();
             Some(50.0 + 3.0 * day + (n % 24) as f64 + noise(n + 1000))
         });
-        let profile = HourOfWeek::fit(&seen, Season::Day);
-        Features::new(&seen, Season::Day, &profile, 24)
+        Features::new(&seen, Season::Day, 24)
     }
 
     #[test]

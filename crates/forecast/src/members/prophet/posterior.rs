@@ -123,7 +123,8 @@ impl Normal {
         for (i, weight) in weights.iter().enumerate() {
             let row = &self.gram[i * size..][..i];
             let below: f64 = row.iter().zip(weights).map(|(g, w)| g * w).sum();
-            sum += weight * (2.0 * below + self.gram[i * size + i] * weight - 2.0 * self.product[i]);
+            sum +=
+                weight * (2.0 * below + self.gram[i * size + i] * weight - 2.0 * self.product[i]);
         }
         sum.max(0.0)
     }
@@ -200,7 +201,8 @@ mod tests {
         let errors = data.y.iter().enumerate().map(|(i, y)| {
             let bends = data.t_change.iter().zip(&p.changes);
             let trend: f64 = bends.map(|(s, d)| d * (data.t[i] - s).max(0.0)).sum();
-            let seasons: f64 = data.X[2 * i..][..2].iter().zip(&p.seasons).map(|(x, b)| x * b).sum();
+            let seasons: f64 =
+                data.X[2 * i..][..2].iter().zip(&p.seasons).map(|(x, b)| x * b).sum();
             (y - p.slope * data.t[i] - p.offset - trend - seasons).powi(2)
         });
         let changes: f64 = p.changes.iter().map(|d| d.abs() / *data.tau).sum();
