@@ -105,7 +105,7 @@ fn summary_row(recommendation: &Recommendation) -> String {
 
 fn basis(source: &Source) -> String {
     match source {
-        Source::Forecast { rung, model_version } => format!("{}, {model_version}", rung.as_str()),
+        Source::Forecast { rung, .. } => rung.as_str().to_owned(),
         Source::Baseline { reason } => format!("baseline: {reason}"),
         Source::Statistical => "statistical".to_owned(),
     }

@@ -133,21 +133,21 @@ async fn ask(
     workloads: &BTreeSet<WorkloadRef>,
     request: &ForecastRequest,
 ) -> BTreeMap<WorkloadRef, Result<Forecast, String>> {
-    let endpoint = |workload: &WorkloadRef| config.workers.resolve(workload);
-    let (known, unknown): (Vec<_>, Vec<_>) =
-        workloads.iter().map(|w| (w.clone(), endpoint(w))).partition(|(_, e)| e.is_some());
-    let known: BTreeMap<_, _> =
-        known.into_iter().filter_map(|(w, e)| Some((w, Endpoint(e?)))).collect();
+    let endpoint = |w: &WorkloadRef| Some((w.clone(), Endpoint(config.workers.resolve(w)?)));
+    let known: BTreeMap<_, _> = workloads.iter().filter_map(endpoint).collect();
+    let reason = "no worker is configured for it; see `workers` in the configuration";
+    let unknown = workloads.iter().filter(|workload| !known.contains_key(workload));
+    let unknown: Vec<_> = unknown.map(|w| (w.clone(), Err(reason.to_owned()))).collect();
     let limits = FanOutLimits {
         per_call: Duration::from_millis(config.fan_out.per_call_ms),
         overall: Duration::from_millis(config.fan_out.overall_ms),
         concurrency: config.fan_out.concurrency,
         retries: config.fan_out.retries,
     };
+    tracing::info!("asking {} workers", known.len());
     let mut forecasts =
         fan_out(&GrpcWorkers { deadline: limits.per_call }, known, request, limits).await;
-    let reason = "no worker is configured for it; see `workers` in the configuration";
-    forecasts.extend(unknown.into_iter().map(|(workload, _)| (workload, Err(reason.to_owned()))));
+    forecasts.extend(unknown);
     forecasts
 }
 

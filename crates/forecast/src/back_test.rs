@@ -7,7 +7,7 @@ use crate::fit::{FitOptions, Watch};
 use crate::levels::{Levels, weighted_levels};
 use crate::members::Member;
 use crate::members::hour_of_week::HourOfWeek;
-use crate::members::lstm::features::{self, Features};
+use crate::members::lstm::features::Features;
 use crate::members::lstm::network::{Network, OUTPUTS};
 use crate::members::lstm::train::{Start, train};
 use crate::members::naive::Naive;
@@ -86,9 +86,8 @@ fn train_before(
     if history.days() < LSTM_DAYS {
         return Ok(None);
     }
-    let profile = HourOfWeek::fit(&history.before(first), season);
     let features = Features::new(history, season, options.horizon);
-    let start = Start::Random { seed: options.seed, outputs: features::start(profile.residuals()) };
+    let start = Start::Random(options.seed);
     let end = (first - history.first) as usize;
     match train(&features, end, &start, &mut |share| watch.report("lstm", 0.45 * share)) {
         ControlFlow::Continue(network) => Ok(Some((features, network))),

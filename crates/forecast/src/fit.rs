@@ -8,6 +8,7 @@ use crate::back_test::{BackTest, flat_levels};
 use crate::calibration::{Account, Fused, account};
 use crate::error::{FitError, History as Observed};
 use crate::fusion::{Contest, PROFILE_ONLY, Weights};
+use crate::levels::{LEVELS, Levels, depth};
 use crate::members::Member;
 use crate::members::hour_of_week::HourOfWeek;
 use crate::members::lstm::serve::{Lstm, Origin};
@@ -21,6 +22,9 @@ use crate::slots::History;
 const LEAST_SLOTS: usize = 24;
 /// Days from which hours of the day are told apart.
 const PROFILE_DAYS: usize = 3;
+/// How much less than the profile's the loss of one quantile for all slots must be: on few days chance decides
+/// nearer differences.
+const FLAT_GAIN: f64 = 0.9;
 /// Longest slot, in seconds: with fewer than four a day there is no daily season.
 const LONGEST_SLOT: u32 = 6 * 3600;
 
@@ -116,7 +120,7 @@ fn check(series: &Series, options: &FitOptions) -> Result<(), FitError> {
 pub(crate) struct Verdict {
     pub(crate) rung: Rung,
     pub(crate) weights: Weights,
-    pub(crate) margins: [f64; 4],
+    pub(crate) depths: Levels,
     /// Of the rung that answers; `None` without a back-test.
     pub(crate) account: Option<Account>,
     /// Mean pinball loss of the baseline.
@@ -140,31 +144,13 @@ impl Verdict {
         let origins = test.origins.len();
         let base = Self { origins, baseline, ..Self::without_back_test(history) };
         let seasonal = profile.account();
-        if std::env::var("DBG").is_ok() {
-            let only = |k: usize| {
-                let mut w = [0.0; 3];
-                w[k] = 1.0;
-                Fused::new(&test.origins, move |_| [w; 4]).account().loss / baseline
-            };
-            let flat = account(trials().map(|trial| (trial, trial.flat))).loss / baseline;
-            eprintln!(
-                "DBG season {:?} ens {:.3} hour {:.3} proph {:.3} lstm {:.3} flat {:.3} w99 {:?} ",
-                Season::detect(history),
-                ensemble.loss / baseline,
-                only(0),
-                only(1),
-                only(2),
-                flat,
-                contest.weights(None)[2].map(|x| (x * 100.0).round())
-            );
-        }
         if ensemble.loss < baseline && ensemble.loss <= seasonal.loss {
-            let (weights, margins) = (contest.weights(None), fused.margins(None));
+            let (weights, depths) = (contest.weights(None), fused.depths(None));
             let account = Some(ensemble);
             return Self {
                 rung: rung(&weights),
                 weights,
-                margins,
+                depths,
                 account,
                 notes: Vec::new(),
                 ..base
@@ -172,11 +158,11 @@ impl Verdict {
         }
         let notes = fallback_note(ensemble.loss, baseline);
         let flat = account(trials().map(|trial| (trial, trial.flat)));
-        if flat.loss < seasonal.loss {
+        if flat.loss < FLAT_GAIN * seasonal.loss {
             return Self { rung: Rung::Statistical, account: Some(flat), notes, ..base };
         }
-        let margins = profile.margins(None);
-        Self { rung: Rung::HourOfWeek, margins, account: Some(seasonal), notes, ..base }
+        let depths = profile.depths(None);
+        Self { rung: Rung::HourOfWeek, depths, account: Some(seasonal), notes, ..base }
     }
 
     fn without_back_test(history: &History) -> Self {
@@ -184,7 +170,7 @@ impl Verdict {
         Self {
             rung: if told_apart { Rung::HourOfWeek } else { Rung::Statistical },
             weights: PROFILE_ONLY,
-            margins: [0.0; 4],
+            depths: LEVELS.map(depth),
             account: None,
             baseline: 0.0,
             origins: 0,

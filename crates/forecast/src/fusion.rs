@@ -65,20 +65,30 @@ impl Contest {
     ///
     /// The mean of all weights, each by how near its loss is to the least: the least alone follows noise.
     pub(crate) fn weights(&self, left_out: Option<usize>) -> Weights {
+        let excesses: Vec<Vec<f64>> =
+            (0..LEVELS.len()).map(|level| self.excess(level, left_out)).collect();
+        let overall = |candidate: usize| -> f64 {
+            excesses.iter().map(|row| row[candidate]).sum::<f64>() / LEVELS.len() as f64
+        };
         std::array::from_fn(|level| {
-            let total = |row: &Vec<f64>| -> f64 {
-                row.iter().enumerate().filter(|(i, _)| Some(*i) != left_out).map(|(_, l)| l).sum()
-            };
-            let totals: Vec<f64> = self.losses[level].iter().map(total).collect();
-            self.average(&totals)
+            let own = excesses[level].iter().enumerate();
+            self.average(own.map(|(candidate, own)| 0.5 * (own + overall(candidate))))
         })
     }
 
-    fn average(&self, totals: &[f64]) -> [f64; 3] {
+    /// How far the loss of each candidate at `level` is above the least, as a share of it.
+    fn excess(&self, level: usize, left_out: Option<usize>) -> Vec<f64> {
+        let total = |row: &Vec<f64>| -> f64 {
+            row.iter().enumerate().filter(|(i, _)| Some(*i) != left_out).map(|(_, l)| l).sum()
+        };
+        let totals: Vec<f64> = self.losses[level].iter().map(total).collect();
         let least = totals.iter().copied().fold(f64::INFINITY, f64::min);
+        totals.iter().map(|total| if least > 0.0 { total / least - 1.0 } else { 0.0 }).collect()
+    }
+
+    fn average(&self, excesses: impl Iterator<Item = f64>) -> [f64; 3] {
         let mut weights = [0.0; 3];
-        for (candidate, total) in self.candidates.iter().zip(totals) {
-            let excess = if least > 0.0 { total / least - 1.0 } else { 0.0 };
+        for (candidate, excess) in self.candidates.iter().zip(excesses) {
             let share = (-excess / NEAR).exp();
             weights.iter_mut().zip(candidate).for_each(|(sum, weight)| *sum += share * weight);
         }

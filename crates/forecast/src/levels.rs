@@ -58,20 +58,41 @@ fn weighted_quantile(sorted: &[(f64, f64)], rank: f64) -> f64 {
     below.map_or(0.0, |(value, _)| value)
 }
 
+/// How deep in the upper tail `probability` lies; 0 at probability 0.
+pub(crate) fn depth(probability: f64) -> f64 {
+    -(-probability).ln_1p()
+}
+
 /// The value at `probability`, given the values at the levels.
 ///
-/// Between and above the levels it is linear in `-ln(1 - p)`, exact for an exponential tail;
+/// Between and above the levels it is linear in [`depth`], exact for an exponential tail;
 /// below the median it mirrors the upper half. Never negative, ascending in `probability`.
 pub(crate) fn interpolate(levels: &Levels, probability: f64) -> f64 {
     if probability < LEVELS[0] {
-        let median = levels[0];
-        return (2.0 * median - interpolate(levels, 1.0 - probability)).max(0.0);
+        let mirrored = at_depth(levels, depth(1.0 - probability));
+        return (2.0 * levels[0] - mirrored).max(0.0);
     }
-    let depth = |p: f64| -(-p).ln_1p();
-    let upper = LEVELS[1..LEVELS.len() - 1].iter().filter(|&&q| q < probability).count() + 1;
+    at_depth(levels, depth(probability)).max(0.0)
+}
+
+/// The value at a [`depth`] not above that of the median.
+pub(crate) fn at_depth(levels: &Levels, at: f64) -> f64 {
+    let upper = LEVELS[1..LEVELS.len() - 1].iter().filter(|&&q| depth(q) < at).count() + 1;
     let (low, high) = (depth(LEVELS[upper - 1]), depth(LEVELS[upper]));
-    let share = (depth(probability) - low) / (high - low);
-    (levels[upper - 1] + share * (levels[upper] - levels[upper - 1])).max(0.0)
+    let share = (at - low) / (high - low);
+    levels[upper - 1] + share * (levels[upper] - levels[upper - 1])
+}
+
+/// The least [`depth`], from the median's up to `most`, at which the levels reach `value`.
+pub(crate) fn depth_of(levels: &Levels, value: f64, most: f64) -> f64 {
+    if value <= levels[0] {
+        return depth(LEVELS[0]);
+    }
+    let upper = levels[1..LEVELS.len() - 1].iter().filter(|&&level| level < value).count() + 1;
+    let (low, high) = (depth(LEVELS[upper - 1]), depth(LEVELS[upper]));
+    let rise = levels[upper] - levels[upper - 1];
+    let share = if rise > 0.0 { (value - levels[upper - 1]) / rise } else { f64::INFINITY };
+    (low + share * (high - low)).min(most)
 }
 
 #[cfg(test)]
@@ -103,6 +124,18 @@ mod tests {
         let path: Vec<f64> = (1..1000).map(|i| interpolate(&levels, f64::from(i) / 1e3)).collect();
         assert!(path.is_sorted());
         assert!(path[998] > 30.0 && path[0] >= 0.0);
+    }
+
+    #[test]
+    fn the_depth_of_a_value_is_where_the_levels_reach_it() {
+        let levels = [10.0, 20.0, 23.0, 30.0];
+        for value in [10.0, 12.0, 20.0, 22.0, 25.0, 33.0] {
+            let depth = depth_of(&levels, value, 20.0);
+            assert!((at_depth(&levels, depth) - value).abs() < 1e-9, "{value}");
+        }
+        assert!((depth_of(&levels, 1e9, 7.0) - 7.0).abs() < 1e-12);
+        assert!((depth_of(&[5.0; 4], 5.0, 7.0) - depth(0.5)).abs() < 1e-12);
+        assert!((depth_of(&[5.0; 4], 5.1, 7.0) - 7.0).abs() < 1e-12);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use mora_core::{Confidence, MemberWeight, Quantile, Rung, Series, SignalForecast
 use serde::{Deserialize, Serialize};
 
 use crate::back_test::Forecasts;
-use crate::calibration::{Account, widened};
+use crate::calibration::{Account, calibrated};
 use crate::error::{ForecastError, LoadError, SaveError};
 use crate::fit::{Verdict, takes_part};
 use crate::fusion::{Weights, fuse};
@@ -77,8 +77,8 @@ struct Record {
     seen: Seen,
     rung: Rung,
     weights: Weights,
-    /// In spreads.
-    margins: Levels,
+    /// Where in the tail each level is read.
+    depths: Levels,
     skill: Skill,
     confidence: Option<Confidence>,
     back_test_loss: Option<f64>,
@@ -117,7 +117,7 @@ impl SignalModel {
             seen,
             rung: verdict.rung,
             weights: verdict.weights,
-            margins: verdict.margins,
+            depths: verdict.depths,
             skill: skill(&verdict),
             confidence: verdict.account.and_then(|account| confidence(&account)),
             back_test_loss: verdict
@@ -164,11 +164,9 @@ impl SignalModel {
         if record.rung == Rung::Statistical {
             return Ok(vec![uncrossed(record.flat); count]);
         }
-        let slots = (first..).zip(self.forecasts(first, count)?);
-        let fused = |(n, forecasts): (i64, Forecasts)| {
-            widened(fuse(&record.weights, &forecasts), &record.margins, record.profile.spread(n))
-        };
-        Ok(slots.map(fused).collect())
+        let fused =
+            |forecasts: &Forecasts| calibrated(&fuse(&record.weights, forecasts), &record.depths);
+        Ok(self.forecasts(first, count)?.iter().map(fused).collect())
     }
 
     /// What each member says of `count` slots from slot `first` on.

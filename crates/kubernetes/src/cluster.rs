@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::scheduling::v1::PriorityClass;
-use kube::config::KubeConfigOptions;
+use kube::config::{AuthInfo, KubeConfigOptions};
 use kube::{Client, Config};
 use mora_core::{Capacity, WorkloadRef};
 use tracing::warn;
@@ -38,11 +38,13 @@ impl Cluster {
     /// Fails when there is no such configuration or it cannot be used.
     pub async fn connect(context: Option<&str>) -> Result<Self, ClusterError> {
         let config = match context {
-            None => Config::infer()
-                .await
-                .map_err(|source| ClusterError::NotConfigured(source.into()))?,
+            None => Config::infer().await.map_err(ClusterError::not_inferred)?,
             Some(context) => of_context(context).await?,
         };
+        if has_unsendable_token(&config.auth_info) {
+            let cause = "the token in the kubeconfig has a line break or another control character";
+            return Err(ClusterError::Credentials(cause.into()));
+        }
         let client =
             Client::try_from(config).map_err(|source| ClusterError::Credentials(source.into()))?;
         Ok(Self { client })
@@ -110,6 +112,13 @@ async fn of_context(context: &str) -> Result<Config, ClusterError> {
         context: context.to_owned(),
         source: source.into(),
     })
+}
+
+/// Whether the token cannot stand in an HTTP header, which would make the client panic.
+fn has_unsendable_token(credentials: &AuthInfo) -> bool {
+    // The token is secret to all but its serialization.
+    let fields = serde_json::to_value(credentials).unwrap_or_default();
+    fields["token"].as_str().is_some_and(|token| token.contains(|c: char| c.is_ascii_control()))
 }
 
 fn capacity_of(

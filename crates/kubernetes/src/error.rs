@@ -1,7 +1,11 @@
 //! Why the cluster could not be read, by what to do about it.
 
+use std::error::Error as _;
+use std::io::ErrorKind;
 use std::time::Duration;
 
+use kube::client::AuthError;
+use kube::config::{InferConfigError, KubeconfigError};
 use thiserror::Error;
 
 use crate::list::Listing;
@@ -13,9 +17,14 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 pub enum ClusterError {
     /// There is neither a kubeconfig nor a service account.
     #[error(
-        "no cluster is configured; set KUBECONFIG or write ~/.kube/config, or run in a pod with a service account"
+        "no cluster is configured; point KUBECONFIG at a kubeconfig or write ~/.kube/config, or run in a pod with a service account"
     )]
     NotConfigured(#[source] Cause),
+    /// There is a kubeconfig, but it cannot be used.
+    #[error(
+        "the kubeconfig cannot be used; correct it, and select a context with `kubectl config use-context`"
+    )]
+    Kubeconfig(#[source] Cause),
     /// The kubeconfig has not the context that was asked for, or cannot be used.
     #[error(
         "the context {context} of the kubeconfig cannot be used; see `kubectl config get-contexts`"
@@ -32,7 +41,7 @@ pub enum ClusterError {
     Credentials(#[source] Cause),
     /// The API server gave no answer.
     #[error(
-        "the Kubernetes API cannot be reached; check that the cluster runs and the network allows it"
+        "the Kubernetes API cannot be reached; check that the cluster runs, the network allows it and the kubeconfig has its certificate authority"
     )]
     Unreachable(#[source] Cause),
     /// The API server took too long.
@@ -97,11 +106,22 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
+    /// The case of a configuration that was neither found in a kubeconfig nor in a pod.
+    pub(crate) fn not_inferred(error: InferConfigError) -> Self {
+        let kubeconfig = error.source().and_then(|source| source.downcast_ref());
+        if kubeconfig.is_none_or(is_absent) {
+            Self::NotConfigured(error.into())
+        } else {
+            Self::Kubeconfig(error.into())
+        }
+    }
+
     /// The case of `error`, which answered `listing`.
     pub(crate) fn of(error: kube::Error, listing: &Listing) -> Self {
         match error {
             kube::Error::Api(status) => Self::of_status(status.code, status, listing),
             kube::Error::Auth(source) => Self::Credentials(source.into()),
+            kube::Error::Service(source) if source.is::<AuthError>() => Self::Credentials(source),
             kube::Error::SerdeError(source) => {
                 Self::Unreadable { resource: listing.resource.clone(), source: source.into() }
             }
@@ -121,5 +141,31 @@ impl ClusterError {
             429 | 503 | 504 => Self::Overloaded { code, source },
             _ => Self::Failed { resource, code, source },
         }
+    }
+}
+
+/// Whether there is no kubeconfig, rather than one with a fault.
+fn is_absent(error: &KubeconfigError) -> bool {
+    match error {
+        KubeconfigError::FindPath => true,
+        KubeconfigError::ReadConfig(source, _) => source.kind() == ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_kubeconfig_with_a_fault_is_not_an_absent_one() {
+        let unread = |kind: ErrorKind| {
+            KubeconfigError::ReadConfig(io::Error::from(kind), "/home/me/.kube/config".into())
+        };
+        assert!(is_absent(&unread(ErrorKind::NotFound)));
+        assert!(!is_absent(&unread(ErrorKind::PermissionDenied)));
+        assert!(!is_absent(&KubeconfigError::CurrentContextNotSet));
     }
 }

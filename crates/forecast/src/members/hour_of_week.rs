@@ -38,8 +38,6 @@ pub(crate) struct HourOfWeek {
     week: Vec<Levels>,
     /// How far each slot of a day is off; one entry where the hours of a day do not differ.
     spreads: Vec<f64>,
-    /// Quantiles of the errors of all hours, in spreads.
-    residuals: Levels,
     /// Slots that share an entry.
     width: i64,
 }
@@ -47,7 +45,7 @@ pub(crate) struct HourOfWeek {
 /// What the profile expected of a slot before it was seen.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected {
-    pub(crate) centre: f64,
+    pub(crate) levels: Levels,
     pub(crate) spread: f64,
 }
 
@@ -63,13 +61,7 @@ impl HourOfWeek {
         });
         let hours = (0..past.entries() as usize)
             .map(|hour| parts.iter().map(|part| part.spreads[hour]).sum::<f64>() / 3.0);
-        Self {
-            first: past.end,
-            week: week.collect(),
-            spreads: hours.collect(),
-            residuals: mean(&parts.each_ref().map(|part| part.residuals)),
-            width: past.width,
-        }
+        Self { first: past.end, week: week.collect(), spreads: hours.collect(), width: past.width }
     }
 
     /// The quantiles of the largest observation in slot `n`.
@@ -86,11 +78,6 @@ impl HourOfWeek {
     fn entry(&self, n: i64) -> usize {
         let slots = self.week.len() as i64 * self.width;
         ((n - self.first).rem_euclid(slots) / self.width) as usize
-    }
-
-    /// Quantiles of the departures from the centre, in spreads.
-    pub(crate) fn residuals(&self) -> &Levels {
-        &self.residuals
     }
 
     /// Whether the numbers can be what a fit to slots of `day` a day before slot `end` leaves behind.
@@ -114,23 +101,25 @@ pub(crate) fn trace(history: &History, season: Season, ahead: i64) -> Vec<Option
     let days = history.len() as i64 / past.day;
     for back in (0..=days).rev() {
         let origin = past.end - back * past.day;
-        let medians: Vec<f64> = past.entries_after(origin, back, PROFILE_PACE);
+        let own = past.entries_after(origin, back, PROFILE_PACE);
         let slots = origin..(origin + past.day).min(history.first + total);
         if origin - history.first < past.day {
             continue;
         }
         if errors.is_empty() {
             // The first errors set the spread they are seen in; there is none before them.
-            errors.add_day(&past, origin, &medians);
+            errors.add_day(&past, origin, &own);
         }
         let spreads = errors.spreads(past.floor());
+        let residuals = errors.residuals(&spreads);
         for n in slots {
             let entry = ((n - origin) / past.width) as usize;
-            let expected = Expected { centre: medians[entry], spread: spreads[entry] };
-            trace[(n - history.first) as usize] = Some(expected);
+            let spread = spreads[entry];
+            let levels = shared(&own[entry], &residuals, spread);
+            trace[(n - history.first) as usize] = Some(Expected { levels, spread });
         }
         errors.age();
-        errors.add_day(&past, origin, &medians);
+        errors.add_day(&past, origin, &own);
     }
     trace
 }
@@ -212,10 +201,10 @@ impl<'a> Past<'a> {
         weighted_levels(&mut seen)
     }
 
-    /// The medians of the day after `origin`, which is `back` days before the end.
-    fn entries_after(&self, origin: i64, back: i64, pace: f64) -> Vec<f64> {
+    /// The quantiles of the day after `origin`, which is `back` days before the end.
+    fn entries_after(&self, origin: i64, back: i64, pace: f64) -> Vec<Levels> {
         let slots = (0..self.entries()).map(|entry| origin + entry * self.width);
-        slots.map(|n| self.quantiles(n, back, pace)[0]).collect()
+        slots.map(|n| self.quantiles(n, back, pace)).collect()
     }
 }
 
@@ -236,12 +225,12 @@ impl Errors {
         self.all.is_empty()
     }
 
-    /// Takes in how far the day after `origin` was off `medians`.
-    fn add_day(&mut self, past: &Past<'_>, origin: i64, medians: &[f64]) {
+    /// Takes in how far the day after `origin` was off the medians of `entries`.
+    fn add_day(&mut self, past: &Past<'_>, origin: i64, entries: &[Levels]) {
         for n in origin..origin + past.day {
             let entry = ((n - origin) / past.width) as usize;
             if let Some(value) = past.history.max(n) {
-                let error = value - medians[entry];
+                let error = value - entries[entry][0];
                 self.hours[entry].0 += 1.0;
                 self.hours[entry].1 += error.abs();
                 self.all.push((entry, error, 1.0));
@@ -305,9 +294,13 @@ impl Part {
             return own;
         }
         let entry = ((n - past.end) / past.width).rem_euclid(past.entries()) as usize;
-        let spread = self.spreads[entry];
-        std::array::from_fn(|level| 0.5 * (own[level] + own[0] + spread * self.residuals[level]))
+        shared(&own, &self.residuals, self.spreads[entry])
     }
+}
+
+/// Half an hour's own quantiles, half its median with the errors of all hours.
+fn shared(own: &Levels, residuals: &Levels, spread: f64) -> Levels {
+    std::array::from_fn(|level| 0.5 * (own[level] + own[0] + spread * residuals[level]))
 }
 
 fn mean(parts: &[Levels; 3]) -> Levels {

@@ -184,4 +184,23 @@ async fn a_connection_that_fails_says_that_the_api_cannot_be_reached() {
     let cluster = Cluster { client: Client::new(service, "default") };
     let error = cluster.workloads(&[]).await.unwrap_err();
     assert!(matches!(error, ClusterError::Unreachable(_)));
+    assert!(error.to_string().contains("has its certificate authority"), "a cause it has too");
+}
+
+#[tokio::test]
+async fn credentials_that_cannot_be_renewed_are_not_an_api_that_cannot_be_reached() {
+    let service = service_fn(|_: Request<Body>| async {
+        Err::<Response<Body>, _>(kube::client::AuthError::ExecPluginFailed)
+    });
+    let cluster = Cluster { client: Client::new(service, "default") };
+    let error = cluster.workloads(&[]).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Credentials(_)), "{error:?}");
+}
+
+#[test]
+fn a_token_with_a_line_break_is_found_before_the_client_panics() {
+    let credentials = |value: Value| -> AuthInfo { serde_json::from_value(value).unwrap() };
+    assert!(has_unsendable_token(&credentials(json!({"token": "abc\n"}))));
+    assert!(!has_unsendable_token(&credentials(json!({"token": "abc"}))));
+    assert!(!has_unsendable_token(&credentials(json!({}))));
 }

@@ -163,7 +163,7 @@ mod tests {
     use rand_chacha::rand_core::SeedableRng;
 
     fn network() -> Network {
-        Network::new(&mut ChaCha8Rng::seed_from_u64(3), [0.0, 1.0, 2.0, 3.0])
+        Network::new(&mut ChaCha8Rng::seed_from_u64(3))
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::f64::consts::TAU;
 
-use crate::levels::Levels;
+use crate::levels::{LEVELS, Levels};
 use crate::members::hour_of_week::{Expected, trace};
-use crate::members::lstm::network::{AHEAD, Batch, INPUTS, OUTPUTS, WINDOW};
+use crate::members::lstm::network::{AHEAD, Batch, INPUTS, WINDOW};
 use crate::season::Season;
 use crate::slots::History;
 
@@ -20,10 +20,12 @@ pub(crate) struct Features {
     pub(crate) reach: usize,
     /// Slots in a day.
     pub(crate) day: usize,
+    /// Mean value, by which spreads and centres are brought near 1.
+    scale: f64,
     inputs: Vec<[f32; INPUTS]>,
     ahead: Vec<[f32; AHEAD]>,
     expected: Vec<Option<Expected>>,
-    targets: Vec<Option<f32>>,
+    values: Vec<Option<f64>>,
 }
 
 impl Features {
@@ -47,11 +49,10 @@ impl Features {
             len: history.len(),
             reach,
             day: day as usize,
+            scale,
             inputs,
             ahead: ahead.collect(),
-            targets: (0..history.len())
-                .map(|i| departure(history.max(seen(i)), expected[i]))
-                .collect(),
+            values: (0..history.len()).map(|i| history.max(seen(i))).collect(),
             expected,
         }
     }
@@ -78,11 +79,13 @@ impl Features {
         batch
     }
 
-    /// What the network should say of slot `index`, in spreads, and how much it matters.
-    pub(crate) fn target(&self, index: usize) -> Option<(f32, f32)> {
-        let value = (*self.targets.get(index)?)?;
-        let spread = self.expected[index]?.spread;
-        Some((value, spread as f32))
+    /// What the network should say of slot `index`: per level the departure from the profile in
+    /// spreads; and the spread, by which it matters.
+    pub(crate) fn target(&self, index: usize) -> Option<([f32; LEVELS.len()], f32)> {
+        let value = (*self.values.get(index)?)?;
+        let Expected { levels, spread } = self.expected[index]?;
+        let cut = |level: f64| ((value - level) / spread).clamp(-CUT, CUT) as f32;
+        Some((levels.map(cut), (spread / self.scale) as f32))
     }
 
     /// The quantiles that the outputs of the network say of slot `index`; `None` on the first day.
@@ -99,17 +102,13 @@ impl Features {
 
 /// `outputs` of the network, turned from spreads about the profile to the signal's unit.
 pub(crate) fn in_units(expected: Expected, outputs: &[f32]) -> Levels {
-    std::array::from_fn(|level| expected.centre + expected.spread * f64::from(outputs[level]))
-}
-
-/// The levels' departures from the profile as a start for the outputs.
-pub(crate) fn start(residuals: &Levels) -> [f32; OUTPUTS] {
-    residuals.map(|r| r as f32)
+    let Expected { levels, spread } = expected;
+    std::array::from_fn(|level| levels[level] + spread * f64::from(outputs[level]))
 }
 
 fn departure(value: Option<f64>, expected: Option<Expected>) -> Option<f32> {
-    let Expected { centre, spread } = expected?;
-    Some(((value? - centre) / spread).clamp(-CUT, CUT) as f32)
+    let Expected { levels, spread } = expected?;
+    Some(((value? - levels[0]) / spread).clamp(-CUT, CUT) as f32)
 }
 
 fn input(
@@ -122,13 +121,13 @@ fn input(
     let max = departure(history.max(n), expected);
     let mean = departure(history.mean(n), expected);
     let seen = if max.is_some() { 1.0 } else { 0.0 };
-    let centre = expected.map_or(0.0, |e| e.centre / scale) as f32;
+    let centre = expected.map_or(0.0, |e| e.levels[0] / scale) as f32;
     let [a, b, c, d] = calendar;
     [max.unwrap_or(0.0), mean.unwrap_or(0.0), seen, centre, a, b, c, d]
 }
 
 fn target_slot(expected: Option<Expected>, scale: f64, calendar: [f32; 4]) -> [f32; AHEAD] {
-    let (centre, spread) = expected.map_or((0.0, 0.0), |e| (e.centre / scale, e.spread / scale));
+    let (centre, spread) = expected.map_or((0.0, 0.0), |e| (e.levels[0] / scale, e.spread / scale));
     let [a, b, c, d] = calendar;
     [0.0, centre as f32, spread as f32, a, b, c, d]
 }

@@ -97,8 +97,8 @@ pub(crate) struct Pass {
 }
 
 impl Network {
-    /// Small random weights; the outputs start at `start` whatever the input.
-    pub(crate) fn new(rng: &mut ChaCha8Rng, start: [f32; OUTPUTS]) -> Self {
+    /// Small random weights; the outputs start at zero whatever the input.
+    pub(crate) fn new(rng: &mut ChaCha8Rng) -> Self {
         let mut network = Self { parameters: vec![0.0; PARAMETERS] };
         for (matrix, fan) in [(W, INPUTS), (R, HIDDEN), (STATE_HEAD, HIDDEN), (AHEAD_HEAD, AHEAD)] {
             let scale = 1.0 / (fan as f32).sqrt();
@@ -108,7 +108,6 @@ impl Network {
         }
         // Remembering from the start eases learning (Jozefowicz et al. 2015).
         network.parameters[B.range()][2 * HIDDEN..3 * HIDDEN].fill(1.0);
-        network.parameters[OUT_BIAS.range()].copy_from_slice(&start);
         network
     }
 
@@ -327,7 +326,7 @@ mod tests {
     #[test]
     fn the_gradient_is_the_slope_of_the_loss_in_every_matrix() {
         let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let mut network = Network::new(&mut rng, [0.1, 0.2, 0.3, 0.4]);
+        let mut network = Network::new(&mut rng);
         for value in &mut network.parameters[OUT.range()] {
             *value = rng.next_u32() as f32 / u32::MAX as f32 - 0.5;
         }

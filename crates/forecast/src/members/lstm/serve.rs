@@ -23,8 +23,8 @@ pub(crate) struct Origin {
     window: Vec<f32>,
     /// Slots ahead x `AHEAD`.
     ahead: Vec<f32>,
-    /// Centre and spread of the slots ahead, in the signal's unit.
-    expected: Vec<(f64, f64)>,
+    /// Levels and spread the profile expects of the slots ahead, in the signal's unit.
+    expected: Vec<(Levels, f64)>,
 }
 
 impl Origin {
@@ -36,7 +36,7 @@ impl Origin {
             first,
             window: batch.window,
             ahead: batch.ahead,
-            expected: expected.iter().map(|e| (e.centre, e.spread)).collect(),
+            expected: expected.iter().map(|e| (e.levels, e.spread)).collect(),
         }
     }
 
@@ -52,7 +52,6 @@ impl Origin {
             && self.window.len() == WINDOW * INPUTS
             && self.ahead.len() == self.reach() * AHEAD
             && self.window.iter().chain(&self.ahead).all(|value| value.is_finite())
-            && self.expected.iter().all(|(centre, spread)| centre.is_finite() && spread.is_finite())
     }
 }
 
@@ -101,7 +100,7 @@ impl Lstm {
         }
         let slots = origin.expected.iter().zip(outputs.chunks_exact(OUTPUTS));
         Ok(slots
-            .map(|(&(centre, spread), out)| in_units(Expected { centre, spread }, out))
+            .map(|(&(levels, spread), out)| in_units(Expected { levels, spread }, out))
             .collect())
     }
 
@@ -127,7 +126,7 @@ mod tests {
     #[test]
     fn the_onnx_session_answers_what_the_training_code_does() {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
-        let mut network = Network::new(&mut rng, [0.0, 1.0, 2.0, 3.0]);
+        let mut network = Network::new(&mut rng);
         let mut draw = |count: usize| -> Vec<f32> {
             (0..count).map(|_| rng.next_u32() as f32 / u32::MAX as f32 * 4.0 - 2.0).collect()
         };
@@ -136,7 +135,7 @@ mod tests {
             first: 0,
             window: draw(WINDOW * INPUTS),
             ahead: draw(24 * AHEAD),
-            expected: vec![(0.0, 1.0); 24],
+            expected: vec![([0.0; 4], 1.0); 24],
         };
         let served = Lstm::new(&network, 24).unwrap().run(&origin).unwrap();
         let Origin { window, ahead, .. } = origin;

@@ -18,13 +18,8 @@ const WINDOWS: usize = 448;
 
 /// Where a training starts from.
 pub(crate) enum Start<'a> {
-    /// Random weights, and the departures its quantiles have from the profile.
-    Random {
-        /// Seed of the weights.
-        seed: u64,
-        /// Outputs before anything is learned.
-        outputs: [f32; OUTPUTS],
-    },
+    /// Random weights from a seed, which say the profile.
+    Random(u64),
     /// A network that was trained on a shorter part of the same history.
     Network(&'a Network),
 }
@@ -64,9 +59,9 @@ pub(crate) fn train(
 
 fn begin(start: &Start<'_>) -> (Network, ChaCha8Rng) {
     match start {
-        Start::Random { seed, outputs } => {
+        Start::Random(seed) => {
             let mut rng = ChaCha8Rng::seed_from_u64(*seed);
-            (Network::new(&mut rng, *outputs), rng)
+            (Network::new(&mut rng), rng)
         }
         Start::Network(network) => ((*network).clone(), ChaCha8Rng::seed_from_u64(0)),
     }
@@ -95,10 +90,10 @@ fn visit(
 ) {
     for (window, origin) in origins.iter().enumerate() {
         for lead in 0..features.reach.min(end.saturating_sub(*origin)) {
-            let Some((value, weight)) = features.target(origin + lead) else { continue };
+            let Some((values, weight)) = features.target(origin + lead) else { continue };
             for (level, q) in LEVELS.iter().enumerate() {
                 let at = (window * features.reach + lead) * OUTPUTS + level;
-                each(*q as f32, at, value - pass.out[at], weight);
+                each(*q as f32, at, values[level] - pass.out[at], weight);
             }
         }
     }
@@ -175,7 +170,7 @@ mod tests {
     #[test]
     fn training_lowers_the_loss_on_days_it_is_not_trained_on() {
         let features = drifting();
-        let start = Start::Random { seed: 1, outputs: [0.0, 1.5, 2.0, 3.0] };
+        let start = Start::Random(1);
         let mut go = |_| ControlFlow::Continue(());
         let ControlFlow::Continue(trained) = train(&features, features.len, &start, &mut go) else {
             panic!("nothing broke off")
@@ -188,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_training_that_is_broken_off_gives_nothing() {
-        let start = Start::Random { seed: 1, outputs: [0.0; OUTPUTS] };
+        let start = Start::Random(1);
         let features = drifting();
         let broken = train(&features, features.len, &start, &mut |_| ControlFlow::Break(()));
         assert!(broken.is_break());
