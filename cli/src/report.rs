@@ -51,7 +51,7 @@ pub(crate) fn html(report: &Report<'_>) -> String {
 
 const LEGEND: &str = "<h2>Workloads</h2>\n<p class=\"legend\"><span class=\"history\">history</span> \
     <span class=\"median\">forecast, median</span> <span class=\"upper\">forecast, upper quantile</span> \
-    <span class=\"request\">request, all replicas</span> <span class=\"actual\">what came</span></p>\n";
+    <span class=\"request\">request, all replicas</span> <span class=\"now\">request now</span> <span class=\"actual\">what came</span></p>\n";
 
 fn slots(plan: &Plan) -> usize {
     plan.recommendations.iter().map(|r| r.schedule.len()).max().unwrap_or(0)

@@ -6,6 +6,7 @@ use mora_core::{Signal, SignalForecast, WorkloadRef};
 use mora_proto::v1::forecast_service_server::ForecastService;
 use mora_proto::v1::training_service_server::TrainingService;
 use mora_proto::{FieldError, duration_to_wire, required, timestamp_to_wire, v1};
+use mora_runtime::with_causes;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
@@ -55,7 +56,7 @@ impl ForecastService for Service {
             ("", None) => return Err(Status::not_found("no model has been published yet")),
             (version, _) => version.to_owned(),
         };
-        let versions = self.0.library.versions().map_err(library_status)?;
+        let versions = self.0.library.versions().map_err(|error| library_status(&error))?;
         if !versions.contains(&version) {
             return Err(Status::not_found(format!("no version {version} in the model library")));
         }
@@ -67,7 +68,7 @@ impl ForecastService for Service {
         request: Request<v1::ListModelsRequest>,
     ) -> Result<Response<v1::ListModelsResponse>, Status> {
         self.check_workload(request.into_inner().workload)?;
-        let versions = self.0.library.versions().map_err(library_status)?;
+        let versions = self.0.library.versions().map_err(|error| library_status(&error))?;
         let models = versions.iter().map(|version| self.describe(version)).collect();
         Ok(Response::new(v1::ListModelsResponse { models }))
     }
@@ -82,9 +83,9 @@ impl TrainingService for Service {
         request: Request<Streaming<v1::TrainRequest>>,
     ) -> Result<Response<Responses>, Status> {
         let mut incoming = request.into_inner();
-        let header = match incoming.message().await?.and_then(|message| message.content) {
-            Some(v1::train_request::Content::Header(header)) => header,
-            _ => return Err(FieldError::new("header", "must be the first message").into()),
+        let first = incoming.message().await?.and_then(|message| message.content);
+        let Some(v1::train_request::Content::Header(header)) = first else {
+            return Err(FieldError::new("header", "must be the first message").into());
         };
         let (workload, header) = job_header(header).map_err(|error| error.within("header"))?;
         self.check_own(&workload)?;
@@ -209,8 +210,8 @@ fn begin_status(error: BeginError) -> Status {
     }
 }
 
-fn library_status(error: LibraryError) -> Status {
-    Status::internal(error.to_string())
+fn library_status(error: &LibraryError) -> Status {
+    Status::internal(with_causes(error))
 }
 
 fn response(status: &JobStatus) -> v1::TrainResponse {

@@ -15,9 +15,9 @@ use crate::{Process, ProcessError, Prometheus, PrometheusError};
 
 use thiserror::Error;
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// Training shares two cores with other tests, which compile nothing but do run.
-const TRAINING: Duration = Duration::from_secs(600);
+const TRAINING: Duration = Duration::from_mins(10);
 /// A back-test needs some days before its first origin.
 const LONG_HISTORY_STEPS: usize = 8 * 24 * 60;
 

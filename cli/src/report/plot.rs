@@ -39,6 +39,8 @@ fn cpu_lines(report: &Report<'_>, recommendation: &Recommendation) -> Vec<Line> 
         requested.collect(),
         recommendation.cpu.target.cores() * replicas,
     ));
+    let now = recommendation.cpu.current.map(|cpu| cpu.cores() * replicas);
+    lines.extend(now.map(|cpu| held(report, "now", cpu)));
     lines
 }
 
@@ -50,6 +52,8 @@ fn memory_lines(report: &Report<'_>, recommendation: &Recommendation) -> Vec<Lin
         requested.collect(),
         recommendation.memory.target.get() as f64,
     ));
+    let now = recommendation.memory.current.map(|memory| memory.get() as f64);
+    lines.extend(now.map(|memory| held(report, "now", memory)));
     lines
 }
 
@@ -80,13 +84,17 @@ fn forecast_lines(forecast: &Forecast, signal: Signal) -> Vec<Line> {
 }
 
 fn request_line(report: &Report<'_>, scheduled: Vec<(Timestamp, f64)>, target: f64) -> Line {
+    if scheduled.is_empty() {
+        return held(report, "request", target);
+    }
+    Line { class: "request", points: stepped(scheduled, report.plan.slot) }
+}
+
+/// The same value over the whole horizon.
+fn held(report: &Report<'_>, class: &'static str, value: f64) -> Line {
     let start = report.plan.start;
-    let points = if scheduled.is_empty() {
-        vec![(start, target), (start + SignedDuration::from_hours(24), target)]
-    } else {
-        stepped(scheduled, report.plan.slot)
-    };
-    Line { class: "request", points }
+    let end = start + report.plan.slot.times(report.evidence.slots);
+    Line { class, points: vec![(start, value), (end, value)] }
 }
 
 /// Each point held for `width`, as stairs.
@@ -132,10 +140,11 @@ fn chart(label: &str, lines: &[Line], unit: f64) -> String {
         })
         .collect();
     let days = day_labels(first, last, x);
+    let (width, height) = (WIDTH, HEIGHT + 4.0);
     format!(
-        "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{label}\">{grid}{days}{drawn}<text x=\"{LEFT}\" y=\"{}\">{label}</text></svg>\n",
-        HEIGHT + 12.0,
-        HEIGHT + 10.0
+        "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{label}\">\
+         {grid}{days}{drawn}<text x=\"{:.0}\" y=\"16\">{label}</text></svg>\n",
+        LEFT + 6.0
     )
 }
 

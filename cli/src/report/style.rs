@@ -20,9 +20,11 @@ a { color: inherit; }
 .legend span::before { content: ''; position: absolute; left: 0; top: 50%; width: 1.1rem; border-top: 3px solid; }
 .legend .history::before { color: var(--history); } .legend .median::before { color: var(--median); border-top-style: dotted; }
 .legend .upper::before { color: var(--upper); } .legend .request::before { color: var(--request); }
+.legend .now::before { color: var(--request); border-top: 2px dashed; }
 .legend .actual::before { color: var(--actual); }
 svg { width: 100%; height: auto; display: block; } svg text { fill: currentColor; font-size: 11px; opacity: 0.75; }
 polyline { fill: none; stroke-width: 1.2; } .grid { stroke: var(--grid); stroke-width: 1; }
 .history { stroke: var(--history); } .median { stroke: var(--median); stroke-dasharray: 2 3; }
 .upper { stroke: var(--upper); } .request { stroke: var(--request); stroke-width: 2; } .actual { stroke: var(--actual); }
+.now { stroke: var(--request); stroke-dasharray: 5 4; opacity: 0.8; }
 ";

@@ -61,10 +61,12 @@ impl Dataset {
 
     /// The signals a model learns from: CPU summed over pods, memory of the largest pod, request rate.
     ///
-    /// A signal nothing was observed of is absent.
+    /// CPU has a gap where one of the pods that ran was not observed. A signal nothing was
+    /// observed of is absent.
     #[must_use]
     pub fn signals(&self) -> BTreeMap<Signal, Series> {
-        let cpu = combine(self.containers.values().flat_map(|c| c.cpu.values()), |a, b| a + b);
+        let cpu = self.containers.values().flat_map(|c| c.cpu.values());
+        let cpu = combine(cpu.clone(), |a, b| a + b).map(|sum| without_partial_steps(sum, cpu));
         let memory = combine(self.pod_memory().values(), f64::max);
         [
             (Signal::Cpu, cpu),
@@ -161,6 +163,23 @@ fn combine<'a>(
     Series::new(start, step, values).ok()
 }
 
+/// The sum with a gap wherever a pod that was observed before and after was not: a missed scrape is no
+/// drop in usage.
+fn without_partial_steps<'a>(sum: Series, pods: impl Iterator<Item = &'a Series>) -> Series {
+    let (start, step) = (sum.start(), sum.step());
+    let mut values = sum.values().to_vec();
+    for pod in pods.filter(|pod| pod.step() == step) {
+        let observed = |value: &Option<f64>| value.is_some();
+        let first = pod.values().iter().position(observed).unwrap_or(pod.len());
+        let last = pod.values().iter().rposition(observed).unwrap_or(0);
+        let offset = steps_between(start, step.floor(pod.start()), step);
+        let missed = (first..last).filter(|index| pod.values()[*index].is_none());
+        missed.for_each(|index| values[offset + index] = None);
+    }
+    // Fewer of the same finite values on the same grid are still a series.
+    Series::new(start, step, values).unwrap_or(sum)
+}
+
 fn steps_between(start: Timestamp, end: Timestamp, step: Step) -> usize {
     let seconds = end.as_second() - start.as_second();
     usize::try_from(seconds / i64::from(step.seconds())).unwrap_or(0)
@@ -179,7 +198,7 @@ mod tests {
         let container = ContainerUsage {
             cpu: [
                 ("a".to_owned(), series(0, &[Some(1.0), None, Some(1.0)])),
-                ("b".to_owned(), series(60, &[None, Some(2.0)])),
+                ("b".to_owned(), series(60, &[Some(2.0), Some(2.0)])),
             ]
             .into(),
             memory: [
@@ -194,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn cpu_adds_up_over_pods_and_memory_is_that_of_the_largest() {
+    fn cpu_adds_up_over_pods_unless_one_was_missed_and_memory_is_that_of_the_largest() {
         let signals = two_pods().signals();
         assert_eq!(signals[&Signal::Cpu].values(), [Some(1.0), None, Some(3.0)]);
         assert_eq!(signals[&Signal::Memory].values(), [Some(10.0), Some(30.0)]);

@@ -5,10 +5,8 @@ use std::ops::ControlFlow;
 use mora_core::{Rung, Series, Step};
 
 use crate::back_test::{BackTest, flat_levels};
-use crate::calibration::{Account, Fused, account};
 use crate::error::{FitError, History as Observed};
-use crate::fusion::{Contest, PROFILE_ONLY, Weights};
-use crate::levels::{LEVELS, Levels, depth};
+use crate::ladder::{Verdict, takes_part};
 use crate::members::Member;
 use crate::members::hour_of_week::HourOfWeek;
 use crate::members::lstm::serve::{Lstm, Origin};
@@ -20,11 +18,6 @@ use crate::slots::History;
 
 /// Slots below which nothing is forecast.
 const LEAST_SLOTS: usize = 24;
-/// Days from which hours of the day are told apart.
-const PROFILE_DAYS: usize = 3;
-/// How much less than the profile's the loss of one quantile for all slots must be: on few days chance decides
-/// nearer differences.
-const FLAT_GAIN: f64 = 0.9;
 /// Longest slot, in seconds: with fewer than four a day there is no daily season.
 const LONGEST_SLOT: u32 = 6 * 3600;
 
@@ -116,95 +109,6 @@ fn check(series: &Series, options: &FitOptions) -> Result<(), FitError> {
     Ok(())
 }
 
-/// What the back-test decides.
-pub(crate) struct Verdict {
-    pub(crate) rung: Rung,
-    pub(crate) weights: Weights,
-    pub(crate) depths: Levels,
-    /// Of the rung that answers; `None` without a back-test.
-    pub(crate) account: Option<Account>,
-    /// Mean pinball loss of the baseline.
-    pub(crate) baseline: f64,
-    pub(crate) origins: usize,
-    /// Why a lower rung answers, as sentences.
-    pub(crate) notes: Vec<String>,
-}
-
-impl Verdict {
-    fn reach(history: &History, test: &BackTest) -> Self {
-        if test.origins.is_empty() {
-            return Self::without_back_test(history);
-        }
-        let contest = Contest::new(&test.origins);
-        let fused = Fused::new(&test.origins, |index| contest.weights(Some(index)));
-        let ensemble = fused.account();
-        let profile = Fused::new(&test.origins, |_| PROFILE_ONLY);
-        let trials = || test.origins.iter().flatten();
-        let baseline = account(trials().map(|trial| (trial, trial.baseline))).loss;
-        let origins = test.origins.len();
-        let base = Self { origins, baseline, ..Self::without_back_test(history) };
-        let seasonal = profile.account();
-        if ensemble.loss < baseline && ensemble.loss <= seasonal.loss {
-            let (weights, depths) = (contest.weights(None), fused.depths(None));
-            let account = Some(ensemble);
-            return Self {
-                rung: rung(&weights),
-                weights,
-                depths,
-                account,
-                notes: Vec::new(),
-                ..base
-            };
-        }
-        let notes = fallback_note(ensemble.loss, baseline);
-        let flat = account(trials().map(|trial| (trial, trial.flat)));
-        if flat.loss < FLAT_GAIN * seasonal.loss {
-            return Self { rung: Rung::Statistical, account: Some(flat), notes, ..base };
-        }
-        let depths = profile.depths(None);
-        Self { rung: Rung::HourOfWeek, depths, account: Some(seasonal), notes, ..base }
-    }
-
-    fn without_back_test(history: &History) -> Self {
-        let (days, told_apart) = (history.days(), history.days() >= PROFILE_DAYS);
-        Self {
-            rung: if told_apart { Rung::HourOfWeek } else { Rung::Statistical },
-            weights: PROFILE_ONLY,
-            depths: LEVELS.map(depth),
-            account: None,
-            baseline: 0.0,
-            origins: 0,
-            notes: vec![format!(
-                "{days} days of history allow no back-test: nothing is known about the skill"
-            )],
-        }
-    }
-}
-
-fn rung(weights: &Weights) -> Rung {
-    let taking_part = Member::ALL.iter().filter(|&&member| takes_part(weights, member));
-    match taking_part.collect::<Vec<_>>()[..] {
-        [Member::HourOfWeek] => Rung::HourOfWeek,
-        [_] => Rung::SingleMember,
-        _ => Rung::Ensemble,
-    }
-}
-
-/// Whether `member` has a weight at any level.
-pub(crate) fn takes_part(weights: &Weights, member: Member) -> bool {
-    weights.iter().any(|row| row[member as usize] > 0.0)
-}
-
-fn fallback_note(ensemble: f64, baseline: f64) -> Vec<String> {
-    if ensemble < baseline {
-        return Vec::new();
-    }
-    let ratio = if baseline > 0.0 { ensemble / baseline } else { 1.0 };
-    vec![format!(
-        "the ensemble does not beat the baseline (pinball ratio {ratio:.2}): a simpler rule answers"
-    )]
-}
-
 /// Fits the members that take part to the whole history.
 fn fit_members(
     history: &History,
@@ -249,4 +153,180 @@ fn fit_lstm(
     let origin = Origin::new(features, history.end());
     let lstm = Lstm::new(&network, origin.reach()).map_err(FitError::Onnx)?;
     Ok(Some((lstm, origin)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::members::made::{FIRST, noise, series};
+    use jiff::Timestamp;
+    use mora_core::Quantile;
+
+    fn fitted(series: &Series) -> SignalModel {
+        fit(series, &FitOptions::default(), &mut |_| ControlFlow::Continue(())).unwrap()
+    }
+
+    fn wave(n: i64) -> f64 {
+        let turn = std::f64::consts::TAU * (n % 24) as f64 / 24.0;
+        100.0 + 40.0 * turn.sin() + 15.0 * (2.0 * turn).cos()
+    }
+
+    fn hour(n: i64) -> Timestamp {
+        Timestamp::from_second((FIRST + n) * 3600).unwrap()
+    }
+
+    fn quantile(probability: f64) -> Quantile {
+        Quantile::new(probability).unwrap()
+    }
+
+    /// The paths of 0.5, 0.95 and 0.99 for the day after `days` days.
+    fn next_day(model: &SignalModel, days: i64) -> [Vec<f64>; 3] {
+        let quantiles = [0.5, 0.95, 0.99].map(quantile);
+        let forecast = model.forecast(hour(days * 24), 24, &quantiles).unwrap();
+        quantiles.map(|quantile| forecast.paths[&quantile].clone())
+    }
+
+    #[test]
+    fn a_noisy_wave_is_forecast_better_than_by_the_baseline_and_covered() {
+        let value = |n: i64| wave(n) + 5.0 * noise(n);
+        let model = fitted(&series(21, |n| Some(value(n))));
+        let summary = model.summary();
+        let ratio = summary.skill.pinball_ratio.unwrap();
+        assert!(ratio < 0.9, "{summary:?}");
+        let confidence = summary.confidence.unwrap();
+        assert!((confidence.observed - 0.95).abs() < 0.03, "{confidence:?}");
+        let mut held = 0;
+        for day in 0..7_i64 {
+            let [median, upper, _] = next_day(&model, 21 + day);
+            for lead in 0..24 {
+                let n = (21 + day) * 24 + lead;
+                assert!((median[lead as usize] - wave(n)).abs() < 6.0);
+                held += usize::from(value(n) <= upper[lead as usize]);
+            }
+        }
+        assert!((148..=167).contains(&held), "{held} of 168 slots stay below the 0.95 path");
+    }
+
+    #[test]
+    fn a_drifting_level_is_followed_by_several_members() {
+        let level = |n: i64| (0..=n / 24).map(noise).sum::<f64>();
+        let model = fitted(&series(28, |n| Some(wave(n) + 10.0 * level(n) + 3.0 * noise(n + 999))));
+        let summary = model.summary();
+        assert_eq!(summary.rung, Rung::Ensemble, "{summary:?}");
+        assert!(summary.members.len() > 1 && summary.skill.origins == 14, "{summary:?}");
+        assert!(summary.members.iter().all(|member| (0.0..=1.0).contains(&member.weight)));
+    }
+
+    #[test]
+    fn white_noise_is_forecast_by_its_quantiles() {
+        let model = fitted(&series(28, |n| Some(50.0 + 5.0 * noise(n))));
+        assert!(model.summary().skill.pinball_ratio.unwrap() < 1.03, "{:?}", model.summary());
+        let [median, upper, top] = next_day(&model, 28);
+        for lead in 0..24 {
+            assert!((median[lead] - 50.0).abs() < 3.0, "{median:?}");
+            assert!((upper[lead] - 58.2).abs() < 3.0, "{upper:?}");
+            assert!((top[lead] - 61.6).abs() < 5.0, "{top:?}");
+        }
+    }
+
+    #[test]
+    fn a_series_the_ensemble_cannot_beat_the_baseline_on_falls_back_and_says_so() {
+        // Each day repeats the one before, until the last ones alternate: what was learned misleads.
+        let flip = |n: i64| if n > 14 * 24 && n / 24 % 2 == 0 { 3.0 } else { 1.0 };
+        let model = fitted(&series(21, |n| Some(wave(n) * flip(n) + noise(n))));
+        let summary = model.summary();
+        if summary.skill.pinball_ratio.unwrap() >= 1.0 {
+            assert!(summary.rung > Rung::SingleMember, "{summary:?}");
+            assert!(model.warnings(hour(21 * 24))[0].contains("does not beat the baseline"));
+        } else {
+            assert!(model.warnings(hour(21 * 24)).is_empty());
+        }
+    }
+
+    #[test]
+    fn constants_and_zeros_are_forecast_as_they_are() {
+        for level in [0.0, 7.0] {
+            let model = fitted(&series(14, |_| Some(level)));
+            for path in next_day(&model, 14) {
+                assert!(path.iter().all(|value| (value - level).abs() < 0.01), "{path:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn gaps_leave_a_forecast_of_every_slot() {
+        let seen = |n: i64| n % 7 != 3 && !(96..160).contains(&n) && n % 24 != 11;
+        let model = fitted(&series(14, |n| seen(n).then(|| wave(n) + noise(n))));
+        let [median, upper, _] = next_day(&model, 14);
+        assert!(median.iter().chain(&upper).all(|value| value.is_finite() && *value > 0.0));
+        assert!((median[6] - wave(6)).abs() < 8.0, "{median:?}");
+    }
+
+    #[test]
+    fn a_level_shift_is_followed_within_two_days() {
+        let level = |n: i64| if n < 12 * 24 { 1.0 } else { 2.0 };
+        let model = fitted(&series(14, |n| Some(level(n) * wave(n) + noise(n))));
+        let [_, upper, _] = next_day(&model, 14);
+        assert!(upper[6] > 1.8 * wave(6), "{} of {}", upper[6], 2.0 * wave(6));
+    }
+
+    #[test]
+    fn too_little_history_is_refused_with_what_is_missing() {
+        let options = FitOptions::default();
+        let short = series(1, |n| (n < 3).then_some(1.0));
+        let error = fit(&short, &options, &mut |_| ControlFlow::Continue(())).unwrap_err();
+        assert!(error.to_string().starts_with("too little history: 3 h of 24 h"), "{error}");
+    }
+
+    #[test]
+    fn one_day_gives_one_quantile_for_all_slots_and_three_days_a_profile() {
+        let model = fitted(&series(1, |n| Some(wave(n))));
+        assert_eq!(model.summary().rung, Rung::Statistical);
+        let [median, ..] = next_day(&model, 1);
+        assert!(median.iter().all(|value| (value - median[0]).abs() < 1e-12));
+        let model = fitted(&series(3, |n| Some(wave(n))));
+        assert_eq!(model.summary().rung, Rung::HourOfWeek);
+        assert_eq!(model.summary().skill.origins, 0);
+        assert!(model.warnings(hour(72))[0].contains("no back-test"));
+        let [median, ..] = next_day(&model, 3);
+        assert!(median[6] > 1.3 * median[18], "{median:?}");
+    }
+
+    #[test]
+    fn slots_and_horizons_out_of_range_are_refused() {
+        let data = series(5, |n| Some(wave(n)));
+        let minutes = |m: u32| Step::from_seconds(60 * m).unwrap();
+        for slot in [minutes(30), minutes(100), minutes(720)] {
+            let options = FitOptions { slot, ..FitOptions::default() };
+            let error = fit(&data, &options, &mut |_| ControlFlow::Continue(())).unwrap_err();
+            assert!(matches!(error, FitError::Slot { .. }), "{slot:?}");
+        }
+        for horizon in [0, 169] {
+            let options = FitOptions { horizon, ..FitOptions::default() };
+            let error = fit(&data, &options, &mut |_| ControlFlow::Continue(())).unwrap_err();
+            assert!(matches!(error, FitError::Horizon(_)), "{horizon}");
+        }
+    }
+
+    #[test]
+    fn progress_never_falls_and_breaking_it_cancels() {
+        let data = series(14, |n| Some(wave(n) + noise(n)));
+        let mut shares = Vec::new();
+        let mut observe = |progress: Progress| {
+            shares.push(progress.share);
+            ControlFlow::Continue(())
+        };
+        fit(&data, &FitOptions::default(), &mut observe).unwrap();
+        assert!(shares.is_sorted() && shares.len() > 10, "{shares:?}");
+        assert!((shares[shares.len() - 1] - 1.0).abs() < 1e-12);
+        for calls in [0, 3, shares.len() - 2] {
+            let mut left = calls;
+            let mut observe = |_| {
+                left = if left == 0 { return ControlFlow::Break(()) } else { left - 1 };
+                ControlFlow::Continue(())
+            };
+            let cancelled = fit(&data, &FitOptions::default(), &mut observe);
+            assert!(matches!(cancelled, Err(FitError::Cancelled)), "after {calls} calls");
+        }
+    }
 }

@@ -112,7 +112,7 @@ mod tests {
         for (found, level) in levels.iter().zip(LEVELS) {
             assert!((found - level * 1000.0).abs() < 1.0, "{found} at {level}");
         }
-        assert_eq!(weighted_levels(&mut []), [0.0; 4]);
+        assert!(weighted_levels(&mut []).iter().all(|v| v.abs() < 1e-12));
     }
 
     #[test]
@@ -140,6 +140,7 @@ mod tests {
 
     #[test]
     fn crossed_or_negative_levels_are_raised() {
-        assert_eq!(uncrossed([-1.0, 3.0, 2.0, 4.0]), [0.0, 3.0, 3.0, 4.0]);
+        let raised = uncrossed([-1.0, 3.0, 2.0, 4.0]);
+        assert!(raised.iter().zip([0.0, 3.0, 3.0, 4.0]).all(|(a, b)| (a - b).abs() < 1e-12));
     }
 }

@@ -13,6 +13,7 @@ mod calibration;
 mod error;
 mod fit;
 mod fusion;
+mod ladder;
 mod levels;
 mod members;
 mod model;

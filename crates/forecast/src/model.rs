@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::back_test::Forecasts;
 use crate::calibration::{Account, calibrated};
 use crate::error::{ForecastError, LoadError, SaveError};
-use crate::fit::{Verdict, takes_part};
 use crate::fusion::{Weights, fuse};
+use crate::ladder::{Verdict, takes_part};
 use crate::levels::{LEVELS, Levels, STATED, interpolate, uncrossed};
 use crate::members::Member;
 use crate::members::hour_of_week::HourOfWeek;
@@ -360,4 +360,139 @@ fn members(rung: Rung, weights: &Weights) -> Vec<MemberWeight> {
     taking_part
         .map(|m| MemberWeight { member: m.as_str().to_owned(), weight: highest[m as usize] })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::FitError;
+    use crate::fit::{FitOptions, fit};
+    use crate::members::made::{FIRST, noise, series};
+    use std::ops::ControlFlow;
+
+    /// A series whose model has all members.
+    fn seen() -> Series {
+        series(21, |n| {
+            let level: f64 = (0..=n / 24).map(noise).sum();
+            Some(80.0 + 5.0 * level + (n % 24) as f64 + 2.0 * noise(n + 999))
+        })
+    }
+
+    fn fitted(seed: u64) -> Result<SignalModel, FitError> {
+        let options = FitOptions { seed, ..FitOptions::default() };
+        fit(&seen(), &options, &mut |_| ControlFlow::Continue(()))
+    }
+
+    fn files(model: &SignalModel) -> BTreeMap<String, Vec<u8>> {
+        model.save().unwrap().into_iter().map(|file| (file.name.to_owned(), file.bytes)).collect()
+    }
+
+    fn start(days: i64) -> Timestamp {
+        Timestamp::from_second(FIRST * 3600 + days * 86_400).unwrap()
+    }
+
+    fn quantiles() -> Vec<Quantile> {
+        [0.1, 0.5, 0.8, 0.95, 0.99, 0.999].map(|q| Quantile::new(q).unwrap()).to_vec()
+    }
+
+    #[test]
+    fn a_loaded_model_answers_the_same_bits() {
+        let model = fitted(1).unwrap();
+        let files = files(&model);
+        assert_eq!(files.keys().collect::<Vec<_>>(), [LSTM, MODEL, PROPHET]);
+        let loaded = SignalModel::load(&files).unwrap();
+        for days in [20, 21, 23] {
+            let ask = |model: &SignalModel| model.forecast(start(days), 60, &quantiles()).unwrap();
+            assert_eq!(ask(&loaded), ask(&model));
+        }
+        assert_eq!(loaded.save().unwrap(), model.save().unwrap());
+        assert_eq!(loaded.warnings(start(30)), model.warnings(start(30)));
+    }
+
+    #[test]
+    fn the_same_data_and_seed_give_the_same_bytes() {
+        assert_eq!(fitted(1).unwrap().save().unwrap(), fitted(1).unwrap().save().unwrap());
+        assert_ne!(fitted(1).unwrap().save().unwrap(), fitted(2).unwrap().save().unwrap());
+    }
+
+    #[test]
+    fn paths_ascend_with_the_quantile_and_are_not_negative() {
+        let forecast = fitted(1).unwrap().forecast(start(21), 168, &quantiles()).unwrap();
+        let paths: Vec<&Vec<f64>> = forecast.paths.values().collect();
+        for slot in 0..168 {
+            let column: Vec<f64> = paths.iter().map(|path| path[slot]).collect();
+            assert!(column.is_sorted() && column[0] >= 0.0, "{column:?}");
+        }
+    }
+
+    #[test]
+    fn a_start_past_the_reach_of_the_lstm_is_warned_of_and_still_answered() {
+        let model = fitted(1).unwrap();
+        assert!(model.warnings(start(21)).is_empty(), "{:?}", model.warnings(start(21)));
+        let warnings = model.warnings(start(23));
+        assert!(warnings.iter().any(|w| w.contains("the LSTM is left out")), "{warnings:?}");
+        assert!(warnings.iter().any(|w| w.contains("48 h older")), "{warnings:?}");
+        let path = model.forecast(start(23), 24, &quantiles()).unwrap().paths;
+        assert!(path.values().flatten().all(|value| value.is_finite()));
+    }
+
+    #[test]
+    fn requests_out_of_range_are_refused() {
+        let model = fitted(1).unwrap();
+        for slots in [0, 169] {
+            let error = model.forecast(start(21), slots, &quantiles()).unwrap_err();
+            assert!(matches!(error, ForecastError::Slots { most: 168, .. }), "{error}");
+        }
+        let error = model.forecast(start(21), 24, &[]).unwrap_err();
+        assert!(matches!(error, ForecastError::NoQuantile));
+    }
+
+    #[test]
+    fn the_extent_of_the_data_is_remembered() {
+        let model = fitted(1).unwrap();
+        assert_eq!((model.data_from(), model.data_until()), (start(0), start(21)));
+        assert_eq!(model.slot(), Step::HOUR);
+        assert!(model.back_test_loss().is_some_and(|loss| loss > 0.0 && loss < 1.0));
+    }
+
+    #[test]
+    fn missing_cut_and_foreign_files_are_refused() {
+        let good = files(&fitted(1).unwrap());
+        for name in [MODEL, PROPHET, LSTM] {
+            let mut files = good.clone();
+            files.remove(name);
+            assert!(matches!(SignalModel::load(&files), Err(LoadError::Missing(_))), "{name}");
+            for bytes in [Vec::new(), b"{}".to_vec(), good[name][..good[name].len() / 2].to_vec()] {
+                files.insert(name.to_owned(), bytes);
+                assert!(SignalModel::load(&files).is_err(), "{name}");
+            }
+            files.insert(name.to_owned(), (0..=255).cycle().take(4096).collect());
+            assert!(SignalModel::load(&files).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_refused_or_answered_without_a_panic() {
+        let good = files(&fitted(1).unwrap());
+        for (name, bytes) in &good {
+            for at in (0..bytes.len()).step_by(bytes.len() / 60) {
+                let mut files = good.clone();
+                files.get_mut(name).unwrap()[at] ^= 0x15;
+                if let Ok(model) = SignalModel::load(&files) {
+                    let forecast = model.forecast(start(21), 24, &quantiles());
+                    assert!(forecast.is_ok_and(|f| f.paths.len() == 6), "{name} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn files_of_another_format_are_refused_by_number() {
+        let mut files = files(&fitted(1).unwrap());
+        let text = String::from_utf8(files[MODEL].clone()).unwrap();
+        let newer = text.replacen("\"format\":1", "\"format\":2", 1);
+        files.insert(MODEL.to_owned(), newer.into_bytes());
+        let error = SignalModel::load(&files).unwrap_err();
+        assert!(matches!(error, LoadError::Format { found: 2, known: FORMAT }), "{error}");
+    }
 }

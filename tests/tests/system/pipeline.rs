@@ -64,7 +64,7 @@ fn a_worker_killed_in_the_middle_of_a_run_leaves_its_workload_on_its_baseline() 
     let began = Instant::now();
     let mut running =
         Process::spawn("coordinator", command.arg("--output-file").arg(&file)).unwrap();
-    running.wait_for_line("asking 2 workers", Duration::from_secs(60)).unwrap();
+    running.wait_for_line("asking 2 workers", Duration::from_mins(1)).unwrap();
     system.workers.get_mut(&victim).unwrap().0.kill().unwrap();
     let code = running.wait().unwrap().code();
     println!("plan {:.1} s after the coordinator started", began.elapsed().as_secs_f64());
@@ -76,7 +76,7 @@ fn a_worker_killed_in_the_middle_of_a_run_leaves_its_workload_on_its_baseline() 
                 assert!(reason.contains("worker at http://"), "{reason}");
             }
             Source::Baseline { .. } => {
-                assert!(!system.workers.contains_key(&recommendation.workload))
+                assert!(!system.workers.contains_key(&recommendation.workload));
             }
             Source::Forecast { .. } => assert_ne!(recommendation.workload, victim),
             Source::Statistical => panic!("nobody asked for {recommendation:?}"),

@@ -20,8 +20,10 @@ const ERROR_PACE: f64 = PACES[2];
 /// How many times more the same weekday counts, where weekdays were not seen to differ and where they were.
 const SAME_WEEKDAY: f64 = 4.0;
 const WEEKLY_WEEKDAY: f64 = 16.0;
-/// Exponent of the ratio of the last season's level to an earlier day's.
-const CARRY: f64 = 0.5;
+/// Exponents of the ratio of the last season's level to an earlier day's; the first unless another errs clearly less.
+const CARRIES: [f64; 3] = [0.5, 0.0, 1.0];
+/// Share of the errors of the first that another must stay below.
+const CLEARLY: f64 = 0.95;
 /// Days that are looked back on.
 const DAYS: i64 = 28;
 /// Last days whose errors are measured.
@@ -52,7 +54,7 @@ pub(crate) struct Expected {
 impl HourOfWeek {
     /// The profile of `history`.
     pub(crate) fn fit(history: &History, season: Season) -> Self {
-        let past = Past::new(history, season);
+        let past = Past::new(history, season).with_best_carry();
         let parts = PACES.map(|pace| Part::new(&past, pace));
         let entries = 7 * past.entries();
         let week = (0..entries).map(|entry| {
@@ -133,6 +135,8 @@ struct Past<'a> {
     width: i64,
     /// How many times more the same weekday counts.
     weekday: f64,
+    /// How much of the ratio of levels is carried forward, as an exponent.
+    carry: f64,
     /// Mean of the season that ends this many days before the end; empty where levels are not carried.
     levels: Vec<Option<f64>>,
 }
@@ -147,7 +151,23 @@ impl<'a> Past<'a> {
         let levels = (0..=DAYS + ERROR_DAYS).map(level).collect();
         let width = if season == Season::None { day } else { 1 };
         let weekday = if season == Season::Week { WEEKLY_WEEKDAY } else { SAME_WEEKDAY };
-        Self { history, end, day, width, weekday, levels }
+        Self { history, end, day, width, weekday, carry: CARRIES[0], levels }
+    }
+
+    /// The same with the carry that errs least on the last days.
+    fn with_best_carry(mut self) -> Self {
+        let errors = CARRIES.map(|carry| {
+            self.carry = carry;
+            Errors::measured(&self, PROFILE_PACE).size()
+        });
+        self.carry = CARRIES[0];
+        let mut least = CLEARLY * errors[0];
+        for (error, carry) in errors.into_iter().zip(CARRIES).skip(1) {
+            if error < least {
+                (least, self.carry) = (error, carry);
+            }
+        }
+        self
     }
 
     /// Entries in a day.
@@ -185,7 +205,7 @@ impl<'a> Past<'a> {
         let level = |back: i64| self.levels.get(back as usize).copied().flatten();
         match (level(to), level(from)) {
             (Some(now), Some(then)) if now > 0.0 && then > 0.0 => {
-                (now / then).clamp(0.2, 5.0).powf(CARRY)
+                (now / then).clamp(0.2, 5.0).powf(self.carry)
             }
             _ => 1.0,
         }
@@ -219,6 +239,23 @@ struct Errors {
 impl Errors {
     fn new(past: &Past<'_>) -> Self {
         Self { hours: vec![(0.0, 0.0); past.entries() as usize], all: Vec::new() }
+    }
+
+    /// The errors of the last days, but for the first two of the history, which are forecast from.
+    fn measured(past: &Past<'_>, pace: f64) -> Self {
+        let mut errors = Self::new(past);
+        let days = (past.history.len() as i64 / past.day - 2).clamp(0, ERROR_DAYS);
+        for back in (1..=days).rev() {
+            let origin = past.end - back * past.day;
+            errors.age();
+            errors.add_day(past, origin, &past.entries_after(origin, back, pace));
+        }
+        errors
+    }
+
+    /// Weighted sum of the sizes of the errors.
+    fn size(&self) -> f64 {
+        self.all.iter().map(|(_, error, weight)| weight * error.abs()).sum()
     }
 
     fn is_empty(&self) -> bool {
@@ -275,14 +312,7 @@ struct Part {
 
 impl Part {
     fn new(past: &Past<'_>, pace: f64) -> Self {
-        let mut errors = Errors::new(past);
-        // The first days are kept to forecast from.
-        let days = (past.history.len() as i64 / past.day - 2).clamp(0, ERROR_DAYS);
-        for back in (1..=days).rev() {
-            let origin = past.end - back * past.day;
-            errors.age();
-            errors.add_day(past, origin, &past.entries_after(origin, back, pace));
-        }
+        let errors = Errors::measured(past, pace);
         let spreads = errors.spreads(past.floor());
         let residuals = errors.residuals(&spreads);
         Self { pace, spreads, residuals, measured: !errors.is_empty() }

@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn it_repeats_the_last_season_and_skips_gaps() {
-        let seen = history(4, |n| (n != 80).then(|| (n % 24) as f64 + (n / 24) as f64));
+        let seen = history(4, |n| (n != 80).then_some((n % 24) as f64 + (n / 24) as f64));
         let naive = Naive::fit(&seen, Season::Day);
         let end = seen.end();
         assert!((naive.levels(end + 5)[0] - (5.0 + 3.0 + 1.0)).abs() < 1e-9);

@@ -122,14 +122,15 @@ fn input(
     let mean = departure(history.mean(n), expected);
     let seen = if max.is_some() { 1.0 } else { 0.0 };
     let centre = expected.map_or(0.0, |e| e.levels[0] / scale) as f32;
-    let [a, b, c, d] = calendar;
-    [max.unwrap_or(0.0), mean.unwrap_or(0.0), seen, centre, a, b, c, d]
+    let [hour_sin, hour_cos, week_sin, week_cos] = calendar;
+    let (max, mean) = (max.unwrap_or(0.0), mean.unwrap_or(0.0));
+    [max, mean, seen, centre, hour_sin, hour_cos, week_sin, week_cos]
 }
 
 fn target_slot(expected: Option<Expected>, scale: f64, calendar: [f32; 4]) -> [f32; AHEAD] {
     let (centre, spread) = expected.map_or((0.0, 0.0), |e| (e.levels[0] / scale, e.spread / scale));
-    let [a, b, c, d] = calendar;
-    [0.0, centre as f32, spread as f32, a, b, c, d]
+    let [hour_sin, hour_cos, week_sin, week_cos] = calendar;
+    [0.0, centre as f32, spread as f32, hour_sin, hour_cos, week_sin, week_cos]
 }
 
 /// Where slot `n` lies in the day and, where weekdays differ, in the week, as points on circles.

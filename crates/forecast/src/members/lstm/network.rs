@@ -120,16 +120,16 @@ impl Network {
         let mut pass = self.recur(batch);
         let last = &pass.states[WINDOW * batch.size * HIDDEN..];
         let mut from_state = vec![0.0; batch.size * HEAD];
-        multiply(view(last, HIDDEN), self.view(STATE_HEAD).t(), 0.0, &mut from_state);
+        multiply(&view(last, HIDDEN), &self.view(STATE_HEAD).t(), 0.0, &mut from_state);
         let rows = batch.size * batch.reach;
         pass.head = repeat(&self.parameters[HEAD_BIAS.range()], rows);
-        multiply(view(&batch.ahead, AHEAD), self.view(AHEAD_HEAD).t(), 1.0, &mut pass.head);
+        multiply(&view(&batch.ahead, AHEAD), &self.view(AHEAD_HEAD).t(), 1.0, &mut pass.head);
         for (row, units) in pass.head.chunks_exact_mut(HEAD).enumerate() {
             let state = &from_state[row / batch.reach * HEAD..][..HEAD];
             units.iter_mut().zip(state).for_each(|(unit, from)| *unit = tanh(*unit + from));
         }
         pass.out = repeat(&self.parameters[OUT_BIAS.range()], rows);
-        multiply(view(&pass.head, HEAD), self.view(OUT).t(), 1.0, &mut pass.out);
+        multiply(&view(&pass.head, HEAD), &self.view(OUT).t(), 1.0, &mut pass.out);
         pass
     }
 
@@ -142,12 +142,12 @@ impl Network {
             states: vec![0.0; (WINDOW + 1) * state_size],
             ..Pass::default()
         };
-        multiply(view(&batch.window, INPUTS), self.view(W).t(), 1.0, &mut pass.gates);
+        multiply(&view(&batch.window, INPUTS), &self.view(W).t(), 1.0, &mut pass.gates);
         for step in 0..WINDOW {
             let gates = &mut pass.gates[step * gates_size..][..gates_size];
             let (past, next) = pass.states.split_at_mut((step + 1) * state_size);
             let state = &past[step * state_size..];
-            multiply(view(state, HIDDEN), self.view(R).t(), 1.0, gates);
+            multiply(&view(state, HIDDEN), &self.view(R).t(), 1.0, gates);
             let (past, cells) = pass.cells.split_at_mut((step + 1) * state_size);
             step_cells(gates, &past[step * state_size..], cells, next);
         }
@@ -161,8 +161,8 @@ impl Network {
         let d_gates = self.recur_backward(batch, pass, d_state);
         let before_last = &pass.states[..WINDOW * batch.size * HIDDEN];
         let d = view(&d_gates, GATES);
-        multiply(d.t(), view(&batch.window, INPUTS), 0.0, &mut gradient[W.range()]);
-        multiply(d.t(), view(before_last, HIDDEN), 0.0, &mut gradient[R.range()]);
+        multiply(&d.t(), &view(&batch.window, INPUTS), 0.0, &mut gradient[W.range()]);
+        multiply(&d.t(), &view(before_last, HIDDEN), 0.0, &mut gradient[R.range()]);
         add_rows(&d_gates, &mut gradient[B.range()]);
         gradient
     }
@@ -176,13 +176,13 @@ impl Network {
         gradient: &mut [f32],
     ) -> Vec<f32> {
         let d = view(d_out, OUTPUTS);
-        multiply(d.t(), view(&pass.head, HEAD), 0.0, &mut gradient[OUT.range()]);
+        multiply(&d.t(), &view(&pass.head, HEAD), 0.0, &mut gradient[OUT.range()]);
         add_rows(d_out, &mut gradient[OUT_BIAS.range()]);
         let mut d_head = vec![0.0; pass.head.len()];
-        multiply(d, self.view(OUT), 0.0, &mut d_head);
+        multiply(&d, &self.view(OUT), 0.0, &mut d_head);
         d_head.iter_mut().zip(&pass.head).for_each(|(d, unit)| *d *= 1.0 - unit * unit);
         let head = view(&d_head, HEAD);
-        multiply(head.t(), view(&batch.ahead, AHEAD), 0.0, &mut gradient[AHEAD_HEAD.range()]);
+        multiply(&head.t(), &view(&batch.ahead, AHEAD), 0.0, &mut gradient[AHEAD_HEAD.range()]);
         add_rows(&d_head, &mut gradient[HEAD_BIAS.range()]);
         let mut d_from_state = vec![0.0; batch.size * HEAD];
         for (row, units) in d_head.chunks_exact(HEAD).enumerate() {
@@ -191,9 +191,9 @@ impl Network {
         }
         let last = &pass.states[WINDOW * batch.size * HIDDEN..];
         let from_state = view(&d_from_state, HEAD);
-        multiply(from_state.t(), view(last, HIDDEN), 0.0, &mut gradient[STATE_HEAD.range()]);
+        multiply(&from_state.t(), &view(last, HIDDEN), 0.0, &mut gradient[STATE_HEAD.range()]);
         let mut d_state = vec![0.0; batch.size * HIDDEN];
-        multiply(from_state, self.view(STATE_HEAD), 0.0, &mut d_state);
+        multiply(&from_state, &self.view(STATE_HEAD), 0.0, &mut d_state);
         d_state
     }
 
@@ -207,7 +207,7 @@ impl Network {
             let cells = &pass.cells[step * state_size..][..2 * state_size];
             let d = &mut d_gates[step * gates_size..][..gates_size];
             step_cells_backward(gates, cells, &d_state, &mut d_cells, d);
-            multiply(view(d, GATES), self.view(R), 0.0, &mut d_state);
+            multiply(&view(d, GATES), &self.view(R), 0.0, &mut d_state);
         }
         d_gates
     }
@@ -217,8 +217,12 @@ impl Network {
 fn step_cells(gates: &mut [f32], past: &[f32], cells: &mut [f32], states: &mut [f32]) {
     for (window, gate) in gates.chunks_exact_mut(GATES).enumerate() {
         let (sigmoids, candidate) = gate.split_at_mut(3 * HIDDEN);
-        sigmoids.iter_mut().for_each(|value| *value = sigmoid(*value));
-        candidate.iter_mut().for_each(|value| *value = tanh(*value));
+        for value in sigmoids.iter_mut() {
+            *value = sigmoid(*value);
+        }
+        for value in candidate.iter_mut() {
+            *value = tanh(*value);
+        }
         for unit in 0..HIDDEN {
             let at = window * HIDDEN + unit;
             let (input, forget) = (sigmoids[unit], sigmoids[2 * HIDDEN + unit]);
@@ -292,11 +296,11 @@ fn view(values: &[f32], columns: usize) -> ArrayView2<'_, f32> {
 }
 
 /// `into = a b + keep * into`, where `into` has the rows of `a` and the columns of `b`.
-fn multiply(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, keep: f32, into: &mut [f32]) {
+fn multiply(a: &ArrayView2<'_, f32>, b: &ArrayView2<'_, f32>, keep: f32, into: &mut [f32]) {
     let shape = (a.nrows(), b.ncols());
     let mut target = ArrayViewMut2::from_shape(shape, into)
         .unwrap_or_else(|_| unreachable!("callers size the target by the factors"));
-    general_mat_mul(1.0, &a, &b, keep, &mut target);
+    general_mat_mul(1.0, a, b, keep, &mut target);
 }
 
 /// Adds every row of `rows` to `sum`.

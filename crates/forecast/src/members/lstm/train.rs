@@ -120,7 +120,9 @@ fn gradient(network: &Network, features: &Features, origins: &[usize], end: usiz
         d_out[at] = if short > 0.0 { -q * weight } else { (1.0 - q) * weight };
         weights += weight;
     });
-    d_out.iter_mut().for_each(|d| *d /= weights);
+    for d in &mut d_out {
+        *d /= weights;
+    }
     network.backward(&batch, &pass, &d_out)
 }
 

@@ -215,12 +215,14 @@ mod tests {
             + 2.0 * p.noise * p.noise
     }
 
+    type Move = Box<dyn Fn(&mut Parameters, f64)>;
+
     #[test]
     fn no_step_from_the_maximum_raises_the_posterior() {
         let data = data();
         let best = maximum(&data, &[0, 1]);
         let least = objective(&data, &best);
-        let mut steps: Vec<Box<dyn Fn(&mut Parameters, f64)>> = vec![
+        let mut steps: Vec<Move> = vec![
             Box::new(|p, by| p.slope += by),
             Box::new(|p, by| p.offset += by),
             Box::new(|p, by| p.noise += by),

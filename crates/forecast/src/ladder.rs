@@ -1,0 +1,108 @@
+//! Which step of the fallback ladder answers, by the back-test.
+
+use mora_core::Rung;
+
+use crate::back_test::{BackTest, Trial};
+use crate::calibration::{Account, Fused, account};
+use crate::fusion::{Contest, PROFILE_ONLY, Weights};
+use crate::levels::{LEVELS, Levels, depth};
+use crate::members::Member;
+use crate::slots::History;
+
+/// Days from which hours of the day are told apart.
+const PROFILE_DAYS: usize = 3;
+/// How much less than the profile's the loss of one quantile for all slots must be: on few days chance
+/// decides nearer differences.
+const FLAT_GAIN: f64 = 0.9;
+
+/// What the back-test decides.
+pub(crate) struct Verdict {
+    pub(crate) rung: Rung,
+    pub(crate) weights: Weights,
+    /// Where in the tail each level is read.
+    pub(crate) depths: Levels,
+    /// Of the rung that answers; `None` without a back-test.
+    pub(crate) account: Option<Account>,
+    /// Mean pinball loss of the baseline; 0 without a back-test.
+    pub(crate) baseline: f64,
+    pub(crate) origins: usize,
+    /// Why a lower rung answers, as sentences.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Verdict {
+    /// The highest rung of the ladder that `test` allows.
+    pub(crate) fn reach(history: &History, test: &BackTest) -> Self {
+        if test.origins.is_empty() {
+            return Self::without_back_test(history.days());
+        }
+        let contest = Contest::new(&test.origins);
+        let fused = Fused::new(&test.origins, |index| contest.weights(Some(index)));
+        let profile = Fused::new(&test.origins, |_| PROFILE_ONLY);
+        let baseline = account(trials(test).map(|trial| (trial, trial.baseline))).loss;
+        let (ensemble, seasonal) = (fused.account(), profile.account());
+        let verdict = if ensemble.loss < baseline && ensemble.loss <= seasonal.loss {
+            let weights = contest.weights(None);
+            Self::of(rung(&weights), weights, fused.depths(None), ensemble)
+        } else {
+            let flat = account(trials(test).map(|trial| (trial, trial.flat)));
+            let notes = fallback_note(ensemble.loss, baseline);
+            Self { notes, ..Self::simple(seasonal, &profile, flat) }
+        };
+        Self { baseline, origins: test.origins.len(), ..verdict }
+    }
+
+    /// The profile alone, or one quantile for all slots where that was clearly better.
+    fn simple(seasonal: Account, profile: &Fused<'_>, flat: Account) -> Self {
+        if flat.loss < FLAT_GAIN * seasonal.loss {
+            return Self::of(Rung::Statistical, PROFILE_ONLY, LEVELS.map(depth), flat);
+        }
+        Self::of(Rung::HourOfWeek, PROFILE_ONLY, profile.depths(None), seasonal)
+    }
+
+    fn of(rung: Rung, weights: Weights, depths: Levels, account: Account) -> Self {
+        let (account, notes) = (Some(account), Vec::new());
+        Self { rung, weights, depths, account, baseline: 0.0, origins: 0, notes }
+    }
+
+    fn without_back_test(days: usize) -> Self {
+        let told_apart = days >= PROFILE_DAYS;
+        Self {
+            rung: if told_apart { Rung::HourOfWeek } else { Rung::Statistical },
+            weights: PROFILE_ONLY,
+            depths: LEVELS.map(depth),
+            account: None,
+            baseline: 0.0,
+            origins: 0,
+            notes: vec![format!("{days} days of history allow no back-test: the skill is unknown")],
+        }
+    }
+}
+
+fn trials(test: &BackTest) -> impl Iterator<Item = &Trial> {
+    test.origins.iter().flatten()
+}
+
+fn rung(weights: &Weights) -> Rung {
+    let taking_part = Member::ALL.iter().filter(|&&member| takes_part(weights, member));
+    match taking_part.collect::<Vec<_>>()[..] {
+        [Member::HourOfWeek] => Rung::HourOfWeek,
+        [_] => Rung::SingleMember,
+        _ => Rung::Ensemble,
+    }
+}
+
+/// Whether `member` has a weight at any level.
+pub(crate) fn takes_part(weights: &Weights, member: Member) -> bool {
+    weights.iter().any(|row| row[member as usize] > 0.0)
+}
+
+fn fallback_note(ensemble: f64, baseline: f64) -> Vec<String> {
+    if ensemble < baseline || baseline <= 0.0 {
+        return Vec::new();
+    }
+    let ratio = ensemble / baseline;
+    vec![format!(
+        "the ensemble does not beat the baseline (pinball ratio {ratio:.2}): a simpler rule answers"
+    )]
+}
