@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-use mora_core::{Plan, PlanStatus, Recommendation, Source, Target};
+use mora_core::{Bytes, Millicores, Plan, PlanStatus, Recommendation, Source, Target};
 use mora_runtime::Exit;
 use thiserror::Error;
 
@@ -127,10 +127,13 @@ fn table(plan: &Plan) -> String {
     }
     let mut text = format!("{table}\n{}\n", totals(plan));
     for cut in &plan.cuts {
-        text += &format!(
-            "not given: {} {}: {} CPU, {} memory: {}\n",
-            cut.workload, cut.container, cut.cpu, cut.memory, cut.reason
-        );
+        let amounts = [
+            (cut.cpu > Millicores::ZERO).then(|| format!("{} CPU", cut.cpu)),
+            (cut.memory > Bytes::ZERO).then(|| format!("{} memory", cut.memory)),
+        ];
+        let amounts = amounts.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+        text +=
+            &format!("not given: {} {}: {amounts}: {}\n", cut.workload, cut.container, cut.reason);
     }
     for warning in &plan.warnings {
         text += &format!("warning: {warning}\n");
@@ -179,7 +182,7 @@ fn totals(plan: &Plan) -> String {
             format!(
                 "{requested} of {} and {} under the cap; plan {status}",
                 capacity.cpu(),
-                capacity.memory()
+                Bytes::from_mebibytes(capacity.memory().get() >> 20)
             )
         }
     }
