@@ -13,9 +13,9 @@ pub enum FitError {
     #[error("too little history: {observed} of {needed}; collect more, or widen the lookback")]
     TooLittleHistory {
         /// Time observed.
-        observed: History,
+        observed: ObservedTime,
         /// Time needed.
-        needed: History,
+        needed: ObservedTime,
     },
     /// The slot does not divide a day, is longer than 6 h, or is shorter than the series' step.
     #[error(
@@ -44,19 +44,19 @@ pub enum FitError {
 
 /// A length of observed time, shown in hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct History {
+pub struct ObservedTime {
     /// Its seconds.
     pub seconds: u64,
 }
 
-impl History {
+impl ObservedTime {
     /// `count` slots of width `slot`.
     pub(crate) fn of(count: usize, slot: Step) -> Self {
         Self { seconds: count as u64 * u64::from(slot.seconds()) }
     }
 }
 
-impl fmt::Display for History {
+impl fmt::Display for ObservedTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = (self.seconds as f64 / 360.0).round() / 10.0;
         write!(f, "{tenths} h")

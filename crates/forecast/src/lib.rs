@@ -21,6 +21,6 @@ mod onnx;
 mod season;
 mod slots;
 
-pub use error::{FitError, ForecastError, LoadError, SaveError};
+pub use error::{FitError, ForecastError, LoadError, ObservedTime, SaveError};
 pub use fit::{FitOptions, Progress, fit};
 pub use model::{ModelFile, SignalModel};

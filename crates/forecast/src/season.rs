@@ -45,7 +45,7 @@ impl Season {
 /// Whether days resemble the same weekday more than the days between.
 fn weekly(history: &History, daily: bool) -> bool {
     let day = history.day();
-    let profile: Vec<f64> = (0..day).map(|phase| phase_mean(history, phase)).collect();
+    let profile = day_profile(history);
     let mean = history.mean_max();
     let beyond = deviations(history, |n| {
         Some(if daily { profile[n.rem_euclid(day) as usize] } else { mean })
@@ -71,14 +71,16 @@ fn day_around(history: &History, n: i64) -> Option<f64> {
     (count > 0.0).then(|| sum / count)
 }
 
-/// Mean of the slots at `phase` of the day; 0 where none was observed.
-fn phase_mean(history: &History, phase: i64) -> f64 {
+/// Mean of the slots at each phase of the day; 0 where none was observed.
+fn day_profile(history: &History) -> Vec<f64> {
     let day = history.day();
-    let (sum, count) = history
-        .observed()
-        .filter(|(n, _)| n.rem_euclid(day) == phase)
-        .fold((0.0, 0.0), |(sum, count), (_, value)| (sum + value, count + 1.0));
-    if count > 0.0 { sum / count } else { 0.0 }
+    let mut sums = vec![(0.0, 0.0); day as usize];
+    for (n, value) in history.observed() {
+        let (sum, count) = &mut sums[n.rem_euclid(day) as usize];
+        *sum += value;
+        *count += 1.0;
+    }
+    sums.into_iter().map(|(sum, count): (f64, f64)| sum / count.max(1.0)).collect()
 }
 
 /// Correlation of `values` with themselves `lag` later, over the pairs without a gap; 0 without any.

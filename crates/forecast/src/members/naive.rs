@@ -31,8 +31,7 @@ impl<'a> Naive<'a> {
     /// The newest observation a whole number of seasons before slot `n`.
     fn one_season_ago(&self, n: i64) -> Option<f64> {
         let past = self.history.end() - 1;
-        let seasons = (n - past).max(1).div_euclid(self.lag).max(1);
-        let newest = if n - seasons * self.lag > past { seasons + 1 } else { seasons };
+        let newest = (n - past + self.lag - 1).div_euclid(self.lag).max(1);
         (newest..)
             .map(|count| n - count * self.lag)
             .take_while(|&then| then >= self.history.first)
