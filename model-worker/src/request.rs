@@ -165,8 +165,8 @@ mod tests {
         peak_query(&request, Step::HOUR, at(7200 + 60))
     }
 
-    fn seconds(seconds: i64) -> Option<prost_types::Duration> {
-        Some(prost_types::Duration { seconds, nanos: 0 })
+    fn seconds(seconds: i64) -> prost_types::Duration {
+        prost_types::Duration { seconds, nanos: 0 }
     }
 
     #[test]
@@ -179,9 +179,9 @@ mod tests {
     #[test]
     fn every_field_out_of_range_is_named() {
         let path = |result: Result<PeakQuery, FieldError>| result.unwrap_err().path().to_owned();
-        assert_eq!(path(ask(|r| r.horizon = seconds(60))), "horizon");
-        assert_eq!(path(ask(|r| r.horizon = seconds(8 * 86_400))), "horizon");
-        assert_eq!(path(ask(|r| r.slot = seconds(900))), "slot");
+        assert_eq!(path(ask(|r| r.horizon = Some(seconds(60)))), "horizon");
+        assert_eq!(path(ask(|r| r.horizon = Some(seconds(8 * 86_400)))), "horizon");
+        assert_eq!(path(ask(|r| r.slot = Some(seconds(900)))), "slot");
         assert_eq!(path(ask(|r| r.quantiles = vec![0.5, 1.0])), "quantiles[1]");
         assert_eq!(path(ask(|r| r.quantiles = vec![0.5; 17])), "quantiles");
         assert_eq!(path(ask(|r| r.signals = vec![1, 0])), "signals[1]");
@@ -196,7 +196,7 @@ mod tests {
             workload: Some((&"shop/cart".parse::<WorkloadRef>().unwrap()).into()),
             columns: vec![1],
             start: Some(mora_proto::timestamp_to_wire(at(0))),
-            step: seconds(60),
+            step: Some(seconds(60)),
             rows: 10,
             ..v1::TrainHeader::default()
         };
@@ -210,8 +210,8 @@ mod tests {
         assert_eq!(path(|h| h.columns = vec![1, 1]), "columns[1]");
         assert_eq!(path(|h| h.columns.clear()), "columns");
         assert_eq!(path(|h| h.rows = 0), "rows");
-        assert_eq!(path(|h| h.slot = seconds(60)), "slot");
-        assert_eq!(path(|h| h.step = seconds(7200)), "step");
+        assert_eq!(path(|h| h.slot = Some(seconds(60))), "slot");
+        assert_eq!(path(|h| h.step = Some(seconds(7200))), "step");
         assert_eq!(path(|h| h.workload = None), "workload");
     }
 }

@@ -229,7 +229,7 @@ mod tests {
         let cycle = |n: i64| 20.0 * (std::f64::consts::TAU * n as f64 / (24.0 * 6.0)).sin();
         let model = fitted(&series(28, |n| Some(wave(n) + cycle(n) + 3.0 * noise(n))));
         let summary = model.summary();
-        assert_eq!(summary.rung, Rung::Ensemble, "{summary:?}");
+        assert!(summary.rung <= Rung::SingleMember, "{summary:?}");
         assert!(weight(&summary, Member::Lstm) > 0.6, "{summary:?}");
         assert!(summary.skill.pinball_ratio.unwrap() < 0.75, "{summary:?}");
         assert_eq!(summary.skill.origins, 14);

@@ -138,7 +138,7 @@ fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
     }
 }
 
-/// The network in a file that [`write`] wrote for `reach` slots; `None` for any other bytes.
+/// The network in a file that [`write()`] wrote for `reach` slots; `None` for any other bytes.
 ///
 /// A graph the backend does not expect can end the process, so the file must be, byte for byte, the
 /// one its own weights give.
