@@ -14,7 +14,7 @@ use mora_coordinator::{
     ClusterConfig, CoordinatorConfig, FanOutConfig, Format, Outcome, Policy, exit_of, render,
     run_with, statistical_plan, write_whole,
 };
-use mora_core::{Dataset, Step, WorkloadRef};
+use mora_core::{Dataset, Series, Step, WorkloadRef};
 use mora_kubernetes::Cluster;
 use mora_model_worker::WorkerConfig;
 use mora_runtime::{Exit, WorkerEndpoints, load_config};
@@ -111,7 +111,7 @@ pub(crate) async fn recommend(arguments: RecommendArguments) -> anyhow::Result<E
     let now = arguments.at.unwrap_or_else(Timestamp::now);
     let mut datasets = collect(&config, now).await?;
     if config.cluster.kubernetes {
-        merge_cluster(&config, &mut datasets).await?;
+        merge_cluster(&config, &mut datasets, now).await?;
     }
     let outcome = match arguments.strategy {
         Strategy::Statistical => statistical(&config, datasets, now).await?,
@@ -177,6 +177,7 @@ async fn collect(
 async fn merge_cluster(
     config: &RecommendConfig,
     datasets: &mut BTreeMap<WorkloadRef, Dataset>,
+    now: Timestamp,
 ) -> anyhow::Result<()> {
     let cluster = Cluster::connect(config.cluster.context.as_deref()).await?;
     let observed = cluster.workloads(&config.prometheus.namespaces).await?;
@@ -187,6 +188,8 @@ async fn merge_cluster(
             say(&format!("{} has no history in Prometheus and is left out", workload.workload));
             continue;
         };
+        let replicas = vec![Some(f64::from(workload.replicas))];
+        dataset.replicas = Series::new(now, Step::MINUTE, replicas).ok();
         for (container, claim) in &workload.containers {
             if let Some(usage) = dataset.containers.get_mut(container) {
                 usage.claim = *claim;

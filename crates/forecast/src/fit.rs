@@ -11,6 +11,7 @@ use crate::members::Member;
 use crate::members::hour_of_week::HourOfWeek;
 use crate::members::lstm::serve::{Lstm, Origin};
 use crate::members::lstm::train::{Start, train};
+use crate::members::naive::Naive;
 use crate::members::prophet::Prophet;
 use crate::model::{Parts, Seen, SignalModel};
 use crate::season::Season;
@@ -123,7 +124,7 @@ fn fit_members(
     };
     let mut parts = Parts {
         flat: flat_levels(history),
-        profile: HourOfWeek::fit(history, season),
+        profile: fit_profile(history, season, verdict),
         prophet_residuals: test.prophet_residuals,
         prophet: None,
         lstm: None,
@@ -136,6 +137,14 @@ fn fit_members(
         parts.lstm = fit_lstm(history, test, watch)?;
     }
     Ok(parts)
+}
+
+fn fit_profile(history: &History, season: Season, verdict: &Verdict) -> HourOfWeek {
+    let profile = HourOfWeek::fit(history, season);
+    if verdict.naive {
+        return profile.repeating(&Naive::fit(history, season), history.day());
+    }
+    profile
 }
 
 /// Trains the back-test's network on to the end of the history and exports it.
@@ -254,9 +263,13 @@ mod tests {
         let model = fitted(&series(28, |n| Some(wave(n) + 10.0 * level(n))));
         let summary = model.summary();
         assert!(summary.rung > Rung::SingleMember, "{summary:?}");
-        assert!(summary.skill.pinball_ratio.unwrap() >= 1.0, "{summary:?}");
+        let ratio = summary.skill.pinball_ratio.unwrap();
+        assert!((ratio - 1.0).abs() < 1e-9, "the baseline itself answers: {summary:?}");
         let warnings = model.warnings(hour(28 * 24));
         assert!(warnings[0].contains("does not beat the baseline"), "{warnings:?}");
+        let files = model.save().unwrap().into_iter().map(|f| (f.name.to_owned(), f.bytes));
+        let loaded = SignalModel::load(&files.collect()).unwrap();
+        assert_eq!(next_day(&loaded, 28), next_day(&model, 28));
     }
 
     #[test]

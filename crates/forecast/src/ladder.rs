@@ -11,9 +11,9 @@ use crate::slots::History;
 
 /// Days from which hours of the day are told apart.
 const PROFILE_DAYS: usize = 3;
-/// How much less than the profile's the loss of one quantile for all slots must be: on few days chance
-/// decides nearer differences.
-const FLAT_GAIN: f64 = 0.9;
+/// How much less than the profile's the loss of a simpler rule must be: on few days chance decides
+/// nearer differences.
+const CLEARLY: f64 = 0.9;
 
 /// What the back-test decides.
 pub(crate) struct Verdict {
@@ -26,6 +26,8 @@ pub(crate) struct Verdict {
     /// Mean pinball loss of the baseline; 0 without a back-test.
     pub(crate) baseline: f64,
     pub(crate) origins: usize,
+    /// Whether the profile is what was seen one season ago.
+    pub(crate) naive: bool,
     /// Why a lower rung answers, as sentences.
     pub(crate) notes: Vec<String>,
 }
@@ -39,30 +41,34 @@ impl Verdict {
         let contest = Contest::new(&test.origins);
         let fused = Fused::new(&test.origins, |index| contest.weights(Some(index)));
         let profile = Fused::new(&test.origins, |_| PROFILE_ONLY);
-        let baseline = account(trials(test).map(|trial| (trial, trial.baseline))).loss;
+        let baseline = account(trials(test).map(|trial| (trial, trial.baseline)));
         let (ensemble, seasonal) = (fused.account(), profile.account());
-        let verdict = if ensemble.loss < baseline && ensemble.loss <= seasonal.loss {
+        let verdict = if ensemble.loss < baseline.loss && ensemble.loss <= seasonal.loss {
             let weights = contest.weights(None);
             Self::of(rung(&weights), weights, fused.depths(None), ensemble)
         } else {
-            let flat = account(trials(test).map(|trial| (trial, trial.flat)));
-            let notes = fallback_note(ensemble.loss, baseline);
-            Self { notes, ..Self::simple(seasonal, &profile, flat) }
+            let notes = fallback_note(ensemble.loss, baseline.loss);
+            Self { notes, ..Self::simple(test, &profile, baseline) }
         };
-        Self { baseline, origins: test.origins.len(), ..verdict }
+        Self { baseline: baseline.loss, origins: test.origins.len(), ..verdict }
     }
 
-    /// The profile alone, or one quantile for all slots where that was clearly better.
-    fn simple(seasonal: Account, profile: &Fused<'_>, flat: Account) -> Self {
-        if flat.loss < FLAT_GAIN * seasonal.loss {
-            return Self::of(Rung::Statistical, PROFILE_ONLY, LEVELS.map(depth), flat);
+    /// The profile alone, or where that was clearly better one quantile for all slots or the baseline.
+    fn simple(test: &BackTest, profile: &Fused<'_>, baseline: Account) -> Self {
+        let (seasonal, stated) = (profile.account(), LEVELS.map(depth));
+        let flat = account(trials(test).map(|trial| (trial, trial.flat)));
+        if flat.loss.min(baseline.loss) >= CLEARLY * seasonal.loss {
+            return Self::of(Rung::HourOfWeek, PROFILE_ONLY, profile.depths(None), seasonal);
         }
-        Self::of(Rung::HourOfWeek, PROFILE_ONLY, profile.depths(None), seasonal)
+        if flat.loss < baseline.loss {
+            return Self::of(Rung::Statistical, PROFILE_ONLY, stated, flat);
+        }
+        Self { naive: true, ..Self::of(Rung::HourOfWeek, PROFILE_ONLY, stated, baseline) }
     }
 
     fn of(rung: Rung, weights: Weights, depths: Levels, account: Account) -> Self {
         let (account, notes) = (Some(account), Vec::new());
-        Self { rung, weights, depths, account, baseline: 0.0, origins: 0, notes }
+        Self { rung, weights, depths, account, baseline: 0.0, origins: 0, naive: false, notes }
     }
 
     fn without_back_test(days: usize) -> Self {
@@ -74,6 +80,7 @@ impl Verdict {
             account: None,
             baseline: 0.0,
             origins: 0,
+            naive: false,
             notes: vec![format!("{days} days of history allow no back-test: the skill is unknown")],
         }
     }

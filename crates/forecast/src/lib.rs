@@ -1,6 +1,6 @@
 //! Forecasts the distribution of the largest observation in each slot of one signal.
 //!
-//! [`fit`] learns a [`SignalModel`] from a [`mora_core::Series`]: it fits the members (seasonal
+//! [`fit()`] learns a [`SignalModel`] from a [`mora_core::Series`]: it fits the members (seasonal
 //! quantiles per hour of the day or week, Prophet, an LSTM), back-tests them at rolling daily
 //! origins, weighs them per quantile, and calibrates the result on days the members had not seen.
 //! A fitted model answers, is saved and is loaded without ever being fitted again.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use self::errors::Errors;
 use self::past::Past;
 use crate::levels::{Levels, uncrossed};
+use crate::members::naive::Naive;
 use crate::season::Season;
 use crate::slots::History;
 
@@ -56,6 +57,17 @@ impl HourOfWeek {
             parts.iter().map(|part| part.spreads[hour]).sum::<f64>() / PACES.len() as f64
         });
         Self { first: past.end, week: week.collect(), spreads: hours.collect(), width: past.width }
+    }
+
+    /// The same with the quantiles of `naive` for a week of slots, `day` a day.
+    pub(crate) fn repeating(&self, naive: &Naive<'_>, day: i64) -> Self {
+        let slots = |count: i64| self.first..self.first + count;
+        Self {
+            first: self.first,
+            week: slots(7 * day).map(|n| naive.levels(n)).collect(),
+            spreads: slots(day).map(|n| self.spread(n)).collect(),
+            width: 1,
+        }
     }
 
     /// The quantiles of the largest observation in slot `n`.
