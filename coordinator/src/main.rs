@@ -7,7 +7,7 @@ use clap::Parser;
 use jiff::Timestamp;
 use mora_coordinator::{CoordinatorConfig, Format, exit_of, render, run, serve, write_whole};
 use mora_runtime::{
-    Exit, GrpcServer, init_telemetry, install_crypto_provider, load_config, report, stop_signal,
+    Exit, GrpcServer, init_telemetry, install_crypto_provider, load_config, report, until_stopped,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -62,13 +62,6 @@ async fn serve_until_stopped(
     let server = GrpcServer::bind(address).await?;
     let stop = CancellationToken::new();
     let serving = serve(config, server, stop.clone());
-    tokio::pin!(serving);
-    tokio::select! {
-        ended = &mut serving => ended?,
-        () = stop_signal() => {
-            stop.cancel();
-            serving.await?;
-        }
-    }
+    until_stopped(serving, &stop).await?;
     Ok(Exit::Success)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Parser;
 use mora_core::WorkloadRef;
 use mora_model_worker::{Worker, WorkerConfig};
-use mora_runtime::{Exit, GrpcServer, init_telemetry, load_config, report, stop_signal};
+use mora_runtime::{Exit, GrpcServer, init_telemetry, load_config, report, until_stopped};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -42,13 +42,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let worker = Worker::open(arguments.workload, config, Arc::new(Semaphore::new(1))).await?;
     let stop = CancellationToken::new();
     let serving = worker.serve(server, stop.clone());
-    tokio::pin!(serving);
-    tokio::select! {
-        ended = &mut serving => ended?,
-        () = stop_signal() => {
-            stop.cancel();
-            serving.await?;
-        }
-    }
+    until_stopped(serving, &stop).await?;
     Ok(Exit::Success)
 }

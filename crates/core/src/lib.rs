@@ -12,6 +12,7 @@ mod quantile;
 mod quantity;
 mod series;
 mod signal;
+mod text;
 mod workload;
 
 pub use baseline::{Baseline, StatisticalRule, TooFewSamples};

@@ -5,8 +5,9 @@ use std::iter::Sum;
 use std::ops::Add;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::text::serde_as_text;
 
 /// Why a text or number is not a usable Kubernetes quantity.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -290,24 +291,13 @@ macro_rules! quantity_traits {
                 amounts.fold(Self::ZERO, Add::add)
             }
         }
-
-        impl Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
     };
 }
 
 quantity_traits!(Millicores);
 quantity_traits!(Bytes);
+serde_as_text!(Millicores);
+serde_as_text!(Bytes);
 
 #[cfg(test)]
 mod tests {

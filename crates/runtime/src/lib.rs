@@ -15,6 +15,6 @@ pub use config::{ConfigError, load_config};
 pub use crypto::install_crypto_provider;
 pub use exit::{Exit, report, with_causes};
 pub use server::{GrpcServer, Readiness, ServeError};
-pub use stop::stop_signal;
+pub use stop::{stop_signal, until_stopped};
 pub use telemetry::init_telemetry;
 pub use workers::WorkerEndpoints;

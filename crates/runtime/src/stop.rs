@@ -1,6 +1,9 @@
 //! Waiting for the signal to stop.
 
+use std::future::Future;
+
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 /// Ends when the process is asked to stop, by SIGTERM or SIGINT.
 ///
@@ -15,5 +18,17 @@ pub async fn stop_signal() {
     tokio::select! {
         _ = wait(SignalKind::terminate()) => {}
         _ = wait(SignalKind::interrupt()) => {}
+    }
+}
+
+/// Runs `serving` until it ends; cancels `stop` when the process is asked to stop, and lets it end then.
+pub async fn until_stopped<T>(serving: impl Future<Output = T>, stop: &CancellationToken) -> T {
+    tokio::pin!(serving);
+    tokio::select! {
+        ended = &mut serving => ended,
+        () = stop_signal() => {
+            stop.cancel();
+            serving.await
+        }
     }
 }
