@@ -65,11 +65,11 @@ pub(crate) async fn demo(arguments: DemoArguments) -> anyhow::Result<Exit> {
         actual: &actual,
         findings: &findings(&outcome, &actual),
     };
-    write_whole(&arguments.report, &html(&report))?;
     print!("{}", render(&outcome.plan, arguments.output)?);
     for finding in report.findings {
         say(finding);
     }
+    write_whole(&arguments.report, &html(&report))?;
     say(&format!("report: {}", arguments.report.display()));
     Ok(exit_of(&outcome.plan))
 }
