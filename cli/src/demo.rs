@@ -119,6 +119,7 @@ fn collector_config(arguments: &DemoArguments, workers: &EmbeddedWorkers) -> Col
         lookback_hours: arguments.days * 24,
         training: TrainingConfig {
             seed: arguments.seed,
+            force: true,
             // All jobs may wait at the workers, which share this machine's processors.
             concurrency: 64,
             ..TrainingConfig::default()

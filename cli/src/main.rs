@@ -1,8 +1,10 @@
 //! `mora`: forecasts and coordinated recommendations from one command.
 
+mod backtest;
 mod demo;
 mod embedded;
 mod hindsight;
+mod models;
 mod progress;
 mod recommend;
 mod report;
@@ -27,6 +29,10 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Recommend requests for workloads from their history in a Prometheus
     Recommend(recommend::RecommendArguments),
+    /// Judge MOrA and simpler rules on recorded series of your own, day by day
+    Backtest(Box<backtest::BacktestArguments>),
+    /// Look at, compare, roll back, export and prune the versions of a model library
+    Models(models::ModelsArguments),
 }
 
 #[tokio::main]
@@ -38,6 +44,8 @@ async fn main() -> Exit {
     let ended = match Arguments::parse().command {
         Command::Demo(arguments) => demo::demo(arguments).await,
         Command::Recommend(arguments) => recommend::recommend(arguments).await,
+        Command::Backtest(arguments) => backtest::backtest(*arguments).await,
+        Command::Models(arguments) => models::models(arguments),
     };
     mora_runtime::report(ended)
 }

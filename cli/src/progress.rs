@@ -36,7 +36,8 @@ pub(crate) async fn train_with_progress(
     }
 }
 
-fn bar(length: u64) -> ProgressBar {
+/// A bar of `length` steps on standard error; hidden where that is no terminal.
+pub(crate) fn bar(length: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
     }
@@ -61,6 +62,9 @@ fn show(collector: &Collector, bar: &ProgressBar) {
 
 fn tell(round: &TrainingRound, workloads: usize) {
     say(&format!("  {} of {workloads} model-workers trained", round.trained.len()));
+    if !round.kept.is_empty() {
+        say(&format!("  {} keep their version", round.kept.len()));
+    }
     let listed = |names: &[WorkloadRef]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     if !round.without_worker.is_empty() {
         say(&format!("  no worker for {}", listed(&round.without_worker).join(", ")));

@@ -1,6 +1,6 @@
 //! The HTML report: one file, no network, light and dark.
 
-mod plot;
+pub(crate) mod plot;
 mod style;
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use mora_coordinator::Evidence;
 use mora_core::{Bytes, Plan, Recommendation, Series, Source, WorkloadRef};
 
 use self::plot::plot;
-use self::style::STYLE;
+pub(crate) use self::style::STYLE;
 
 /// What the report shows.
 pub(crate) struct Report<'a> {
@@ -155,7 +155,7 @@ fn anchor(recommendation: &Recommendation) -> String {
 }
 
 /// The text with the five characters HTML gives a meaning replaced.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
         match c {
             '&' => escaped += "&amp;",

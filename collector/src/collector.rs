@@ -35,6 +35,8 @@ pub struct Collector {
 pub struct TrainingRound {
     /// Workloads whose worker published or refused a version.
     pub trained: Vec<WorkloadRef>,
+    /// Workloads whose worker keeps its version, which is not due for a new fit.
+    pub kept: Vec<WorkloadRef>,
     /// Workloads without a worker address.
     pub without_worker: Vec<WorkloadRef>,
     /// What failed.
@@ -66,8 +68,8 @@ impl Collector {
         Ok(count)
     }
 
-    /// Trains every worker that has an address and was not trained within the configured time,
-    /// several at once.
+    /// Sends every worker that has an address its history, unless it got it within the configured time, several at
+    /// once. A worker whose version is not due for a new fit keeps it.
     pub async fn train(&self, now: Timestamp) -> TrainingRound {
         let training = &self.config.training;
         let mut round = TrainingRound::default();
@@ -88,7 +90,8 @@ impl Collector {
         let mut jobs = futures::stream::iter(jobs).buffer_unordered(training.concurrency.max(1));
         while let Some((workload, ended)) = jobs.next().await {
             match ended {
-                Ok(()) => round.trained.push(workload),
+                Ok(v1::TrainingState::Kept) => round.kept.push(workload),
+                Ok(_) => round.trained.push(workload),
                 Err(error) => round.failed.push(error),
             }
         }
@@ -100,12 +103,13 @@ impl Collector {
         endpoint: &str,
         dataset: &Dataset,
         now: Timestamp,
-    ) -> Result<(), TrainError> {
+    ) -> Result<v1::TrainingState, TrainError> {
         let training = &self.config.training;
         let options = TrainingOptions {
             slot: Step::from_seconds(training.slot_seconds).unwrap_or(Step::HOUR),
             seed: training.seed,
             deadline: Duration::from_secs(training.deadline_seconds),
+            force: training.force,
         };
         let mut observe = |job: &v1::TrainingJob| {
             let mut records = self.records();
@@ -114,7 +118,7 @@ impl Collector {
         let job = train_worker(endpoint, dataset, options, &mut observe).await?;
         tracing::info!(workload = %dataset.workload, version = %job.version, "{}", job.message);
         self.records().entry(dataset.workload.clone()).or_default().trained_at = Some(now);
-        Ok(())
+        Ok(job.state())
     }
 
     /// Collects and trains again and again until `stop` is cancelled; a round that fails is logged, and
@@ -167,11 +171,8 @@ pub fn log_round(round: &TrainingRound) {
     for workload in &round.without_worker {
         tracing::warn!(%workload, "has no worker; add it to workers.endpoints or set workers.endpoint_pattern");
     }
-    if !round.trained.is_empty() || !round.failed.is_empty() {
-        tracing::info!(
-            "training round done: {} trained, {} failed",
-            round.trained.len(),
-            round.failed.len()
-        );
+    let (trained, kept, failed) = (round.trained.len(), round.kept.len(), round.failed.len());
+    if trained + kept + failed > 0 {
+        tracing::info!("training round done: {trained} trained, {kept} kept, {failed} failed");
     }
 }

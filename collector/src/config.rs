@@ -28,7 +28,7 @@ pub struct CollectorConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingConfig {
-    /// Age at which a workload is trained again, in hours.
+    /// Hours after which the worker of a workload is sent its history again.
     pub every_hours: u32,
     /// Workers trained at once.
     pub concurrency: usize,
@@ -38,6 +38,8 @@ pub struct TrainingConfig {
     pub deadline_seconds: u64,
     /// Seed of everything random in a fit.
     pub seed: u64,
+    /// Fit even where a worker's version is not due for it.
+    pub force: bool,
 }
 
 impl Default for CollectorConfig {
@@ -55,7 +57,14 @@ impl Default for CollectorConfig {
 
 impl Default for TrainingConfig {
     fn default() -> Self {
-        Self { every_hours: 24, concurrency: 4, slot_seconds: 3600, deadline_seconds: 600, seed: 1 }
+        Self {
+            every_hours: 24,
+            concurrency: 4,
+            slot_seconds: 3600,
+            deadline_seconds: 600,
+            seed: 1,
+            force: false,
+        }
     }
 }
 

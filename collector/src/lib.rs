@@ -15,7 +15,7 @@ pub use regularise::{Cells, Sample, regularise};
 pub use service::serve;
 pub use source::{
     BasicAuth, Column, Lookback, MetricsSource, PrometheusConfig, PrometheusError,
-    PrometheusSource, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Secret,
-    SimulatedConfig, SimulatedSource, SourceConfig, SourceError, TrafficMetric,
+    PrometheusSource, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, Secret,
+    SimulatedConfig, SimulatedSource, SourceConfig, SourceError, TidyFile, TrafficMetric,
 };
 pub use train::{TrainError, TrainingOptions, train_worker};

@@ -14,7 +14,9 @@ use thiserror::Error;
 pub use prometheus::{
     BasicAuth, PrometheusConfig, PrometheusError, PrometheusSource, Secret, TrafficMetric,
 };
-pub use recorded::{Column, RecordedColumns, RecordedConfig, RecordedError, RecordedSource};
+pub use recorded::{
+    Column, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, TidyFile,
+};
 pub use simulated::{SimulatedConfig, SimulatedSource};
 
 /// How much history is wanted, and how densely: the multiples of `step` since the Unix epoch that lie

@@ -28,6 +28,8 @@ pub struct TrainingOptions {
     pub seed: u64,
     /// Longest time for the whole job.
     pub deadline: Duration,
+    /// Fit even where the version that serves is not due for it.
+    pub force: bool,
 }
 
 /// Why a worker was not trained.
@@ -73,7 +75,7 @@ pub enum TrainError {
     },
 }
 
-/// Streams `dataset` into the worker at `endpoint` and waits for the published or refused version.
+/// Streams `dataset` into the worker at `endpoint` and waits for the published, refused or kept version.
 ///
 /// `observe` sees every progress message. A broken connection is retried and the upload resumed; the
 /// same data is the same job, so nothing is trained twice. Fails when the worker refuses the data,
@@ -100,7 +102,9 @@ pub async fn train_worker(
         status: Box::new(status),
     })?;
     match job.state() {
-        v1::TrainingState::Published | v1::TrainingState::Refused => Ok(job),
+        v1::TrainingState::Published | v1::TrainingState::Refused | v1::TrainingState::Kept => {
+            Ok(job)
+        }
         _ => Err(TrainError::Failed { workload, message: job.message }),
     }
 }
@@ -114,10 +118,11 @@ fn header(
     let workload = &dataset.workload;
     v1::TrainHeader {
         job_id: format!(
-            "{}.{}-{checksum:016x}-{}",
+            "{}.{}-{checksum:016x}-{}{}",
             workload.namespace(),
             workload.name(),
-            options.seed
+            options.seed,
+            if options.force { "-forced" } else { "" }
         ),
         workload: Some(workload.into()),
         columns: upload.columns.keys().map(|signal| v1::Signal::from(*signal).into()).collect(),
@@ -128,6 +133,7 @@ fn header(
         replicas: dataset.current_replicas(),
         slot: Some(duration_to_wire(options.slot.times(1))),
         seed: options.seed,
+        force: options.force,
     }
 }
 
@@ -206,6 +212,7 @@ const fn is_final(state: v1::TrainingState) -> bool {
         state,
         v1::TrainingState::Published
             | v1::TrainingState::Refused
+            | v1::TrainingState::Kept
             | v1::TrainingState::Failed
             | v1::TrainingState::Cancelled
     )

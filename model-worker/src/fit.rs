@@ -16,6 +16,18 @@ pub(crate) struct Upload {
     pub(crate) columns: BTreeMap<Signal, Vec<Option<f64>>>,
 }
 
+impl Upload {
+    /// The columns as series; fails when one is none.
+    pub(crate) fn series(self) -> Result<BTreeMap<Signal, Series>, TrainError> {
+        let (start, step) = (self.start, self.step);
+        let series = |(signal, column)| {
+            let series = Series::new(start, step, column);
+            series.map(|s| (signal, s)).map_err(|source| TrainError::Series { signal, source })
+        };
+        self.columns.into_iter().map(series).collect()
+    }
+}
+
 /// Why an upload gives no model.
 #[derive(Debug, Error)]
 pub(crate) enum TrainError {
@@ -33,24 +45,22 @@ pub(crate) struct Fitted {
     pub(crate) left_out: Vec<String>,
 }
 
-/// Fits one model per column; `observe` sees what is being done and the share of the whole that is done.
+/// Fits one model per signal; `observe` sees what is being done and the share of the whole that is done.
 ///
 /// A signal with too little history is left out; it fails only when none is left or `observe` breaks.
 pub(crate) fn fit_signals(
-    upload: Upload,
+    observed: &BTreeMap<Signal, Series>,
     options: &FitOptions,
     observe: &mut dyn FnMut(Signal, Progress) -> ControlFlow<()>,
 ) -> Result<Fitted, TrainError> {
-    let count = upload.columns.len().max(1) as f64;
+    let count = observed.len().max(1) as f64;
     let mut fitted = Fitted { signals: BTreeMap::new(), left_out: Vec::new() };
-    for (index, (signal, column)) in upload.columns.into_iter().enumerate() {
-        let series = Series::new(upload.start, upload.step, column)
-            .map_err(|source| TrainError::Series { signal, source })?;
+    for (index, (&signal, series)) in observed.iter().enumerate() {
         let mut within = |progress: Progress| {
             let share = (index as f64 + progress.share) / count;
             observe(signal, Progress { share, ..progress })
         };
-        match mora_forecast::fit(&series, options, &mut within) {
+        match mora_forecast::fit(series, options, &mut within) {
             Ok(model) => drop(fitted.signals.insert(signal, model)),
             Err(FitError::Cancelled) => return Err(TrainError::Cancelled),
             Err(error) => fitted.left_out.push(format!("{signal}: {error}")),

@@ -27,6 +27,7 @@ pub(crate) struct JobHeader {
     pub(crate) replicas: u32,
     pub(crate) slot: Step,
     pub(crate) seed: u64,
+    pub(crate) force: bool,
 }
 
 /// Where a job stands.
@@ -36,6 +37,7 @@ pub(crate) enum JobState {
     Fitting,
     Published,
     Refused,
+    Kept,
     Failed,
     Cancelled,
 }
@@ -255,6 +257,7 @@ mod tests {
             replicas: 1,
             slot: Step::HOUR,
             seed: 1,
+            force: false,
         }
     }
 

@@ -24,6 +24,9 @@ struct Arguments {
     /// Directory of the model library; overrides the key `library`
     #[arg(long)]
     library: Option<PathBuf>,
+    /// Shared library of an ONNX Runtime (1.24 or newer) to serve LSTMs from, instead of the embedded one
+    #[arg(long, env = "ORT_DYLIB_PATH")]
+    onnxruntime: Option<PathBuf>,
     /// YAML configuration file
     #[arg(long)]
     config: Option<PathBuf>,
@@ -38,6 +41,10 @@ async fn main() -> Exit {
 async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let mut config: WorkerConfig = load_config(arguments.config.as_deref())?;
     config.library = arguments.library.unwrap_or(config.library);
+    if let Some(library) = &arguments.onnxruntime {
+        mora_forecast::use_onnx_runtime(library)?;
+        tracing::info!("LSTMs are served from {}", library.display());
+    }
     let server = GrpcServer::bind(arguments.listen).await?;
     let worker = Worker::open(arguments.workload, config, Arc::new(Semaphore::new(1))).await?;
     let stop = CancellationToken::new();

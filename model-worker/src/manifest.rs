@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use mora_core::{Signal, SignalForecast, Step, WorkloadRef};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::Decision;
 
 /// The record beside the files of one version; everything needed to check and describe it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,8 +31,14 @@ pub struct Manifest {
     pub replicas: u32,
     /// Seed of the fit.
     pub seed: u64,
+    /// Rolling origins of the back-test, at most.
+    pub origins: usize,
+    /// Slots the members learned to forecast at once.
+    pub horizon_slots: usize,
     /// Members, skill and confidence by signal.
     pub signals: BTreeMap<Signal, SignalSummary>,
+    /// Whether it replaced the version before; `None` for the first.
+    pub decision: Option<Decision>,
     /// Every file of the version, by path relative to it.
     pub files: BTreeMap<String, FileDigest>,
 }
@@ -46,7 +55,29 @@ pub struct FileDigest {
     pub sha256: String,
 }
 
+impl FileDigest {
+    /// Size and checksum of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { bytes: bytes.len() as u64, sha256 }
+    }
+}
+
 impl Manifest {
     /// The schema this build reads and writes.
-    pub const SCHEMA: u32 = 1;
+    pub const SCHEMA: u32 = 2;
+
+    /// Why the version was not to serve when it was trained; `None` where it was.
+    #[must_use]
+    pub fn rejection(&self) -> Option<&str> {
+        let decision = self.decision.as_ref().filter(|decision| !decision.published);
+        decision.map(|decision| decision.reason.as_str())
+    }
+
+    /// Bytes of all its files together.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files.values().map(|file| file.bytes).sum()
+    }
 }

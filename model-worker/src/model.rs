@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use mora_core::{Forecast, Quantile, Signal};
 use mora_forecast::{ForecastError, SignalModel};
 
-use crate::Manifest;
+use crate::paired::pairs;
+use crate::{Comparison, Manifest};
 
 /// The fitted signals of one version, ready to answer.
 pub struct WorkloadModel {
@@ -17,6 +18,25 @@ pub struct WorkloadModel {
 }
 
 impl WorkloadModel {
+    /// This version (first) against `other` (second) on the slots neither has seen; `None` where there are none.
+    ///
+    /// Fails when the older cannot say what it would have answered since its data ended.
+    pub fn compare(&self, other: &Self) -> Result<Option<Comparison>, ForecastError> {
+        let older_first = self.manifest.data_until <= other.manifest.data_until;
+        let (older, newer) = if older_first { (self, other) } else { (other, self) };
+        let mut paired = BTreeMap::new();
+        for (signal, model) in &newer.signals {
+            if let Some(old) = older.signals.get(signal) {
+                paired.insert(*signal, pairs(old, model)?);
+            }
+        }
+        Ok(if older_first {
+            Comparison::of(&paired, |pair| &pair.older, |pair| &pair.newer)
+        } else {
+            Comparison::of(&paired, |pair| &pair.newer, |pair| &pair.older)
+        })
+    }
+
     /// Forecasts `slots` slots from `start`, for the signals in `wanted` that the model knows.
     ///
     /// Fails when a signal's model cannot answer for that range.
@@ -45,5 +65,23 @@ impl WorkloadModel {
             signals,
             warnings,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::made::{fitted, version, wave};
+
+    #[test]
+    fn versions_compare_the_same_whichever_is_named_first() {
+        let old = version("v1", fitted(0..14, wave));
+        let new = version("v2", fitted(2..16, wave));
+        let forth = old.compare(&new).unwrap().unwrap();
+        let back = new.compare(&old).unwrap().unwrap();
+        assert!((forth.excess + back.excess).abs() < 1e-12);
+        let (forth, back) = (forth.signals[&Signal::Cpu], back.signals[&Signal::Cpu]);
+        assert_eq!((forth.slots, forth.since), (168, 48));
+        assert_eq!((forth.first_loss, forth.second_loss), (back.second_loss, back.first_loss));
     }
 }

@@ -119,6 +119,7 @@ pub(crate) fn job_header(header: v1::TrainHeader) -> Result<(WorkloadRef, JobHea
         replicas: header.replicas,
         slot,
         seed: header.seed,
+        force: header.force,
     };
     if checked.step > slot {
         return Err(FieldError::new("step", "must not be wider than a slot"));

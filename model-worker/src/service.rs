@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::jobs::{BeginError, Job, JobState, JobStatus, UploadError};
 use crate::request::{job_header, peak_query};
-use crate::{LibraryError, Manifest, Worker};
+use crate::{LibraryError, Manifest, Worker, WorkloadModel};
 
 /// The services over a shared worker.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl ForecastService for Service {
     ) -> Result<Response<v1::ForecastPeakResponse>, Status> {
         let request = request.into_inner();
         self.check_workload(request.workload.clone())?;
-        let model = self.0.model().ok_or_else(|| {
+        let model = self.current().await?.ok_or_else(|| {
             Status::failed_precondition(
                 "no model has been published yet; train this workload first",
             )
@@ -50,7 +50,7 @@ impl ForecastService for Service {
     ) -> Result<Response<v1::GetModelResponse>, Status> {
         let request = request.into_inner();
         self.check_workload(request.workload)?;
-        let serving = self.0.model();
+        let serving = self.current().await?;
         let version = match (request.version.as_str(), serving) {
             ("", Some(model)) => model.manifest.version.clone(),
             ("", None) => return Err(Status::not_found("no model has been published yet")),
@@ -68,6 +68,7 @@ impl ForecastService for Service {
         request: Request<v1::ListModelsRequest>,
     ) -> Result<Response<v1::ListModelsResponse>, Status> {
         self.check_workload(request.into_inner().workload)?;
+        self.current().await?;
         let versions = self.0.library.versions().map_err(|error| library_status(&error))?;
         let models = versions.iter().map(|version| self.describe(version)).collect();
         Ok(Response::new(v1::ListModelsResponse { models }))
@@ -120,6 +121,13 @@ impl TrainingService for Service {
 }
 
 impl Service {
+    /// The model that serves, after a look at what the library says should.
+    async fn current(&self) -> Result<Option<Arc<WorkloadModel>>, Status> {
+        let worker = self.0.clone();
+        let current = tokio::task::spawn_blocking(move || worker.current_model());
+        current.await.map_err(|error| Status::internal(error.to_string()))
+    }
+
     fn check_workload(&self, wire: Option<v1::WorkloadRef>) -> Result<(), Status> {
         let workload: WorkloadRef = required(wire, "workload")?;
         self.check_own(&workload)
@@ -168,9 +176,12 @@ impl Service {
 
     fn describe(&self, version: &str) -> v1::Model {
         let serving = self.0.model().is_some_and(|model| model.manifest.version == version);
-        let refusal = self.0.refusal(version).unwrap_or_default();
         match self.0.library.manifest(version) {
-            Ok(manifest) => model_to_wire(&manifest, serving, refusal),
+            Ok(manifest) => {
+                let rejection = manifest.rejection().filter(|_| !serving).map(str::to_owned);
+                let refusal = self.0.refusal(version).or(rejection).unwrap_or_default();
+                model_to_wire(&manifest, serving, refusal)
+            }
             Err(error) => v1::Model {
                 version: version.to_owned(),
                 refusal: error.to_string(),
@@ -224,6 +235,7 @@ fn job_to_wire(status: &JobStatus) -> v1::TrainingJob {
         JobState::Fitting => v1::TrainingState::Fitting,
         JobState::Published => v1::TrainingState::Published,
         JobState::Refused => v1::TrainingState::Refused,
+        JobState::Kept => v1::TrainingState::Kept,
         JobState::Failed => v1::TrainingState::Failed,
         JobState::Cancelled => v1::TrainingState::Cancelled,
     };

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use mora_core::{Signal, SignalForecast, WorkloadRef};
-use mora_forecast::{FitOptions, Progress, SignalModel};
+use mora_core::{Series, Signal, SignalForecast, WorkloadRef};
+use mora_forecast::{FitOptions, ForecastError, Progress, SignalModel};
 use mora_proto::v1::forecast_service_server::ForecastServiceServer;
 use mora_proto::v1::training_service_server::TrainingServiceServer;
 use mora_runtime::{GrpcServer, Readiness, ServeError, with_causes};
@@ -15,15 +15,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
-use crate::fit::{TrainError, Upload, fit_signals};
-use crate::jobs::{Job, JobState, Jobs, lock};
+use crate::fit::{Fitted, TrainError, Upload, fit_signals};
+use crate::jobs::{Job, JobState, JobStatus, Jobs, lock};
+use crate::retrain::due;
 use crate::service::Service;
-use crate::{Library, LibraryError, Manifest, WorkerConfig, WorkloadModel};
+use crate::{Decision, Library, LibraryError, Manifest, WorkerConfig, WorkloadModel};
 
 const FORECAST_SERVICE: &str = "mora.v1.ForecastService";
 const SERVICES: [&str; 2] = [FORECAST_SERVICE, "mora.v1.TrainingService"];
-/// A challenger may lose this much skill by chance: two back-tests of one model differ by less.
-const TOLERATED_LOSS: f64 = 1.1;
 
 /// Why a worker cannot start.
 #[derive(Debug, Error)]
@@ -41,7 +40,9 @@ pub struct Worker {
     pub(crate) jobs: Jobs,
     pub(crate) tasks: TaskTracker,
     model: RwLock<Option<Arc<WorkloadModel>>>,
-    refused: Mutex<Vec<(String, String)>>,
+    refused: Mutex<Refusals>,
+    /// Held while the version that serves is replaced.
+    changing: Mutex<()>,
     processors: Arc<Semaphore>,
     readiness: Readiness,
 }
@@ -67,6 +68,7 @@ impl Worker {
             tasks: TaskTracker::new(),
             model: RwLock::new(model.map(Arc::new)),
             refused: Mutex::new(refused),
+            changing: Mutex::new(()),
             processors,
             readiness,
         }))
@@ -106,7 +108,7 @@ impl Worker {
         refused.iter().find(|(name, _)| name == version).map(|(_, reason)| reason.clone())
     }
 
-    /// Fits and publishes the rows of `job`, which tells how that went.
+    /// Fits the rows of `job` where that is due, and publishes what is no worse; the job tells how that went.
     pub(crate) async fn train(self: Arc<Self>, job: Arc<Job>, upload: Upload) {
         // The semaphore is never closed.
         let _processor = self.processors.clone().acquire_owned().await;
@@ -127,44 +129,119 @@ impl Worker {
     }
 
     fn fit_and_publish(&self, job: &Job, upload: Upload) -> Result<(), JobError> {
-        let header = &job.header;
+        let observed = upload.series()?;
+        let Some(cause) = self.cause(job, &observed)? else { return Ok(()) };
         let options = FitOptions {
-            slot: header.slot,
+            slot: job.header.slot,
             horizon: self.config.horizon_slots,
-            seed: header.seed,
+            seed: job.header.seed,
             origins: self.config.origins,
+            ..FitOptions::default()
         };
         let mut observe = |signal: Signal, progress: Progress| {
             job.update(|status| {
                 status.progress = progress.share;
-                status.message = format!("{}: {}", signal, progress.stage);
+                status.message = format!("{}: {} ({cause})", signal, progress.stage);
             });
             if job.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let fitted = fit_signals(upload, &options, &mut observe)?;
-        let manifest = self.manifest_of(job, &fitted.signals)?;
-        let skills = manifest.signals.clone();
-        if let Some(reason) =
-            self.model().and_then(|champion| challenge(&champion.manifest, &manifest))
-        {
-            job.update(|status| {
-                status.skills = skills;
-                status.message.clone_from(&reason);
-                status.state = JobState::Refused;
-            });
-            return Ok(());
+        let fitted = fit_signals(&observed, &options, &mut observe)?;
+        self.challenge(job, fitted)
+    }
+
+    /// Why the upload is worth a fit; `None`, and the job is done, where the version that serves may stay.
+    fn cause(
+        &self,
+        job: &Job,
+        observed: &BTreeMap<Signal, Series>,
+    ) -> Result<Option<String>, JobError> {
+        let Some(model) = self.current_model() else {
+            return Ok(Some("no version serves".to_owned()));
+        };
+        let slot = job.header.slot;
+        if job.header.force {
+            return Ok(Some("asked for".to_owned()));
         }
-        let version = manifest.version.clone();
-        let model = self.library.publish(manifest, fitted.signals, self.config.keep_versions)?;
-        *self.model.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(model));
-        job.update(|status| {
-            status.progress = 1.0;
-            status.skills = skills;
-            status.version = version;
-            status.message = published_message(&fitted.left_out);
-            status.state = JobState::Published;
+        if slot != model.manifest.slot {
+            return Ok(Some(format!("slots of {} s are asked for", slot.seconds())));
+        }
+        let ends = observed.values().map(Series::end).max();
+        let now = ends.unwrap_or(model.manifest.data_until);
+        let reason =
+            due(&model, observed, now, &self.config.retrain).map_err(JobError::Champion)?;
+        if reason.is_none() {
+            job.update(|status| {
+                status.progress = 1.0;
+                status.skills.clone_from(&model.manifest.signals);
+                status.version.clone_from(&model.manifest.version);
+                "kept: the version that serves is not due for a new fit"
+                    .clone_into(&mut status.message);
+                status.state = JobState::Kept;
+            });
+        }
+        Ok(reason.map(|reason| reason.to_string()))
+    }
+
+    /// Keeps what was fitted as a version, and lets it serve unless it is clearly worse than the one that does.
+    fn challenge(&self, job: &Job, fitted: Fitted) -> Result<(), JobError> {
+        let _changing = lock(&self.changing);
+        self.refresh();
+        let decision = self.model().map(|champion| {
+            let WorkerConfig { challenger_tolerance, retrain, .. } = &self.config;
+            Decision::reach(&champion, &fitted.signals, *challenger_tolerance, retrain)
         });
+        let decision = decision.transpose().map_err(JobError::Champion)?;
+        let manifest = Manifest { decision, ..self.manifest_of(job, &fitted.signals)? };
+        let model = self.library.store(manifest, fitted.signals)?;
+        let published = model.manifest.rejection().is_none();
+        let ended = Ended::of(&model.manifest, &fitted.left_out);
+        if published {
+            self.library.serve(&model.manifest.version)?;
+            self.replace(model);
+        }
+        for version in self.library.prune(self.config.keep_versions)? {
+            tracing::debug!(workload = %self.workload, version, "removed");
+        }
+        job.update(|status| ended.tell(status));
         Ok(())
+    }
+
+    /// The model that serves, after a look at `CURRENT`: a version that was rolled back to is loaded.
+    ///
+    /// Where that version cannot be loaded, the one before goes on serving. Reads a file: not for the async runtime.
+    pub fn current_model(&self) -> Option<Arc<WorkloadModel>> {
+        // While a version is being published the old one answers.
+        if let Ok(_changing) = self.changing.try_lock() {
+            self.refresh();
+        }
+        self.model()
+    }
+
+    /// Loads the version that `CURRENT` names, where another serves; only while `changing` is held.
+    fn refresh(&self) {
+        let current = match self.library.current() {
+            Ok(Some(current)) => current,
+            Ok(None) => return,
+            Err(error) => return tracing::error!("{}", with_causes(&error)),
+        };
+        let serves = self.model().is_some_and(|model| model.manifest.version == current);
+        if serves || self.refusal(&current).is_some() {
+            return;
+        }
+        match self.library.load(&current) {
+            Ok(model) => {
+                tracing::info!(workload = %self.workload, version = current, "serves, as the library says");
+                self.replace(model);
+            }
+            Err(error) => {
+                tracing::error!(version = current, "refused: {}", with_causes(&error));
+                lock(&self.refused).push((current, with_causes(&error)));
+            }
+        }
+    }
+
+    fn replace(&self, model: WorkloadModel) {
+        *self.model.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(model));
     }
 
     fn manifest_of(
@@ -186,7 +263,10 @@ impl Worker {
             slot: header.slot,
             replicas: header.replicas,
             seed: header.seed,
+            origins: self.config.origins,
+            horizon_slots: self.config.horizon_slots,
             signals: signals.iter().map(|(signal, model)| (*signal, model.summary())).collect(),
+            decision: None,
             files: BTreeMap::new(),
         })
     }
@@ -198,46 +278,59 @@ enum JobError {
     Train(#[from] TrainError),
     #[error("the fitted model could not be published")]
     Library(#[from] LibraryError),
+    #[error("the version that serves does not say what it would have answered")]
+    Champion(#[source] ForecastError),
 }
 
-fn published_message(left_out: &[String]) -> String {
-    if left_out.is_empty() {
-        "published".to_owned()
-    } else {
-        format!("published without {}", left_out.join("; "))
+/// How a job ended.
+struct Ended {
+    state: JobState,
+    version: String,
+    message: String,
+    skills: BTreeMap<Signal, SignalForecast>,
+}
+
+impl Ended {
+    /// With a version that was published or refused, without the signals `left_out`.
+    fn of(manifest: &Manifest, left_out: &[String]) -> Self {
+        let (state, mut message) = match &manifest.decision {
+            Some(decision) if !decision.published => {
+                (JobState::Refused, format!("refused, {} serves on", decision.champion))
+            }
+            _ => (JobState::Published, "published".to_owned()),
+        };
+        if let Some(decision) = &manifest.decision {
+            message += &format!(": {}", decision.reason);
+        }
+        if !left_out.is_empty() {
+            message += &format!("; without {}", left_out.join("; "));
+        }
+        let (version, skills) = (manifest.version.clone(), manifest.signals.clone());
+        Self { state, version, message, skills }
     }
-}
 
-/// Why the challenger must not replace the champion; `None` when it may.
-///
-/// Compared is the mean pinball ratio to the baseline, each on the days of its own back-test. A champion
-/// whose data is a week older has no such claim: its figures are of another time.
-fn challenge(champion: &Manifest, challenger: &Manifest) -> Option<String> {
-    let age = challenger.data_until.duration_since(champion.data_until);
-    let (old, new) = (mean_ratio(champion)?, mean_ratio(challenger)?);
-    let worse = new > old * TOLERATED_LOSS && age < jiff::SignedDuration::from_hours(7 * 24);
-    worse.then(|| {
-        format!(
-            "refused: pinball ratio {new:.3} in its back-test, where version {} has {old:.3}",
-            champion.version
-        )
-    })
-}
-
-fn mean_ratio(manifest: &Manifest) -> Option<f64> {
-    let ratio = |summary: &SignalForecast| summary.skill.pinball_ratio;
-    let ratios: Vec<f64> = manifest.signals.values().filter_map(ratio).collect();
-    (!ratios.is_empty()).then(|| ratios.iter().sum::<f64>() / ratios.len() as f64)
+    fn tell(self, status: &mut JobStatus) {
+        status.progress = 1.0;
+        status.skills = self.skills;
+        status.version = self.version;
+        status.message = self.message;
+        status.state = self.state;
+    }
 }
 
 type Refusals = Vec<(String, String)>;
 
 fn load_newest(library: &Library) -> Result<(Option<WorkloadModel>, Refusals), LibraryError> {
     let current = library.current()?;
-    let versions = library.versions()?;
-    let rest = versions.iter().filter(|version| Some(*version) != current.as_ref());
+    let rejected = |version: &String| {
+        library.manifest(version).is_ok_and(|manifest| manifest.rejection().is_some())
+    };
+    let mut rest = library.versions()?;
+    rest.retain(|version| Some(version) != current.as_ref());
+    // What was rejected is better than nothing, and nothing else.
+    rest.sort_by_key(rejected);
     let mut refused = Vec::new();
-    for version in current.iter().chain(rest) {
+    for version in current.iter().chain(&rest) {
         match library.load(version) {
             Ok(model) => return Ok((Some(model), refused)),
             Err(error) => {

@@ -1,5 +1,6 @@
 //! A worker over real gRPC on loopback, from an empty library to a restart.
 
+use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mora_core::{Series, Signal, Step, WorkloadRef};
-use mora_model_worker::{Worker, WorkerConfig};
+use mora_model_worker::{Library, Worker, WorkerConfig};
 use mora_proto::v1::forecast_service_client::ForecastServiceClient;
 use mora_proto::v1::train_request::Content;
 use mora_proto::v1::training_service_client::TrainingServiceClient;
@@ -51,6 +52,7 @@ fn header(upload: &TrainingColumns, id: &str) -> v1::TrainHeader {
         replicas: 2,
         slot: None,
         seed: 3,
+        force: false,
     }
 }
 
@@ -137,7 +139,10 @@ async fn a_corrupted_version_is_refused_by_file_name_while_the_one_before_serves
     let upload = upload();
     let first = worker.train(header(&upload, "job-1"), upload.chunks(0).collect()).await.unwrap();
     let before = worker.forecast().await.unwrap();
-    let second = worker.train(header(&upload, "job-2"), upload.chunks(0).collect()).await.unwrap();
+    let forced = v1::TrainHeader { force: true, ..header(&upload, "job-2") };
+    let second = worker.train(forced, upload.chunks(0).collect()).await.unwrap();
+    assert_eq!(second.state(), v1::TrainingState::Published, "{}", second.message);
+    assert!(second.message.contains("no worse than the version before"), "{}", second.message);
     worker.stop().await;
     let file =
         library.path().join("shop/Deployment.cart").join(&second.version).join("cpu/model.json");
@@ -151,6 +156,33 @@ async fn a_corrupted_version_is_refused_by_file_name_while_the_one_before_serves
         restarted.models().await.into_iter().find(|m| m.version == second.version).unwrap();
     assert!(refused.refusal.contains("model.json is corrupted"), "{}", refused.refusal);
     restarted.stop().await;
+}
+
+/// The files of a version but its manifest, by path and content.
+fn files_of(library: &Path, version: &str) -> BTreeMap<String, Vec<u8>> {
+    let root = library.join("shop/Deployment.cart").join(version).join("cpu");
+    let entries = std::fs::read_dir(root).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| {
+            (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_upload_and_seed_give_the_same_files() {
+    let library = tempfile::tempdir().unwrap();
+    let worker = Running::start(library.path()).await;
+    let upload = upload();
+    let mut versions = Vec::new();
+    for id in ["job-1", "job-2"] {
+        let job = worker.train(header(&upload, id), upload.chunks(0).collect()).await.unwrap();
+        assert_eq!(job.state(), v1::TrainingState::Published, "{}", job.message);
+        versions.push(files_of(library.path(), &job.version));
+    }
+    worker.stop().await;
+    assert!(versions[0].contains_key("model.json"));
+    assert!(versions[0] == versions[1], "another model from the same data and seed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,5 +224,60 @@ async fn another_workload_is_not_answered_and_too_little_history_is_no_model() {
     assert_eq!(job.state(), v1::TrainingState::Failed);
     assert!(job.message.contains("too little history"), "{}", job.message);
     assert_eq!(worker.forecast().await.unwrap_err().code(), Code::FailedPrecondition);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_says_nothing_new_keeps_the_version_unless_forced() {
+    let library = tempfile::tempdir().unwrap();
+    let worker = Running::start(library.path()).await;
+    let upload = upload();
+    let first = worker.train(header(&upload, "job-1"), upload.chunks(0).collect()).await.unwrap();
+    let second = worker.train(header(&upload, "job-2"), upload.chunks(0).collect()).await.unwrap();
+    assert_eq!(second.state(), v1::TrainingState::Kept, "{}", second.message);
+    assert_eq!(second.version, first.version);
+    assert!(second.message.contains("not due"), "{}", second.message);
+    assert_eq!(worker.models().await.len(), 1);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_worker_serves_the_version_it_is_rolled_back_to() {
+    let library = tempfile::tempdir().unwrap();
+    let worker = Running::start(library.path()).await;
+    let upload = upload();
+    let first = worker.train(header(&upload, "job-1"), upload.chunks(0).collect()).await.unwrap();
+    let forced = v1::TrainHeader { force: true, ..header(&upload, "job-2") };
+    let second = worker.train(forced, upload.chunks(0).collect()).await.unwrap();
+    assert_eq!(worker.forecast().await.unwrap().model_version, second.version);
+    let versions = Library::existing(library.path(), &workload());
+    versions.serve(&first.version).unwrap();
+    assert_eq!(worker.forecast().await.unwrap().model_version, first.version);
+    // A version that cannot be loaded changes nothing.
+    std::fs::write(versions.directory().join("CURRENT"), "absent").unwrap();
+    assert_eq!(worker.forecast().await.unwrap().model_version, first.version);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clearly_worse_version_is_kept_but_does_not_serve() {
+    let library = tempfile::tempdir().unwrap();
+    let worker = Running::start(library.path()).await;
+    let upload = upload();
+    let first = worker.train(header(&upload, "job-1"), upload.chunks(0).collect()).await.unwrap();
+    let column = &upload.columns[&Signal::Cpu];
+    let from = column.len() - 2 * 288;
+    let short = TrainingColumns {
+        start: upload.start + upload.step.times(from),
+        columns: [(Signal::Cpu, column[from..].to_vec())].into(),
+        step: upload.step,
+    };
+    let forced = v1::TrainHeader { force: true, ..header(&short, "job-2") };
+    let second = worker.train(forced, short.chunks(0).collect()).await.unwrap();
+    assert_eq!(second.state(), v1::TrainingState::Refused, "{}", second.message);
+    let models = worker.models().await;
+    let kept = models.iter().find(|model| model.version == second.version).unwrap();
+    assert!(!kept.serving && kept.refusal.contains("too short"), "{}", kept.refusal);
+    assert_eq!(worker.forecast().await.unwrap().model_version, first.version);
     worker.stop().await;
 }

@@ -37,7 +37,7 @@ pub fn promtool() -> Result<PathBuf, ToolError> {
     tool("MORA_TEST_PROMTOOL")
 }
 
-/// A Python interpreter with `grpcio` and `grpcio-reflection`; fails when `MORA_TEST_PYTHON` does not
+/// A Python interpreter with `grpcio`, `grpcio-reflection` and `onnxruntime`; fails when `MORA_TEST_PYTHON` does not
 /// name a file.
 pub fn python() -> Result<PathBuf, ToolError> {
     tool("MORA_TEST_PYTHON")
@@ -45,7 +45,7 @@ pub fn python() -> Result<PathBuf, ToolError> {
 
 /// The binary `name` of this workspace, built with the same profile as the running test.
 ///
-/// Fails when it has not been built.
+/// An example is named `examples/<name>`. Fails when it has not been built.
 pub fn binary(name: &str) -> Result<PathBuf, ToolError> {
     let test = env::current_exe().map_err(ToolError::OwnPath)?;
     // Test binaries are in `deps`, one folder below the others.

@@ -1,11 +1,17 @@
 //! Everything that needs more than one process.
 
+#[path = "system/backtest.rs"]
+mod backtest;
 #[path = "system/bad_input.rs"]
 mod bad_input;
 #[path = "system/crate_graph.rs"]
 mod crate_graph;
 #[path = "system/demo.rs"]
 mod demo;
+#[path = "system/models.rs"]
+mod models;
+#[path = "system/onnx.rs"]
+mod onnx;
 #[path = "system/pipeline.rs"]
 mod pipeline;
 #[path = "system/prometheus.rs"]

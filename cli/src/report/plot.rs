@@ -13,9 +13,12 @@ const HISTORY: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// History is drawn as the maximum per quarter of an hour: 672 points a week, one per pixel or so.
 const DRAWN_STEP: u32 = 900;
 
-struct Line {
-    class: &'static str,
-    points: Vec<(Timestamp, f64)>,
+/// One line of a chart.
+pub(crate) struct Line {
+    /// Its class in the style sheet: `history`, `median`, `upper`, `request`, `now` or `actual`.
+    pub(crate) class: &'static str,
+    /// Its points, in the signal's unit.
+    pub(crate) points: Vec<(Timestamp, f64)>,
 }
 
 /// Both plots of a recommendation: CPU and memory.
@@ -98,7 +101,7 @@ fn held(report: &Report<'_>, class: &'static str, value: f64) -> Line {
 }
 
 /// Each point held for `width`, as stairs.
-fn stepped(points: Vec<(Timestamp, f64)>, width: Step) -> Vec<(Timestamp, f64)> {
+pub(crate) fn stepped(points: Vec<(Timestamp, f64)>, width: Step) -> Vec<(Timestamp, f64)> {
     points
         .into_iter()
         .flat_map(|(start, value)| [(start, value), (start + width.times(1), value)])
@@ -114,7 +117,8 @@ fn maxima(series: &Series) -> Vec<(Timestamp, f64)> {
     slots.iter().enumerate().filter_map(|(i, slot)| Some((at(i), slot.as_ref()?.max))).collect()
 }
 
-fn chart(label: &str, lines: &[Line], unit: f64) -> String {
+/// `lines` as inline SVG, with values in multiples of `unit`; empty without a point.
+pub(crate) fn chart(label: &str, lines: &[Line], unit: f64) -> String {
     let points = || lines.iter().flat_map(|line| &line.points);
     let (Some(first), Some(last)) = (points().map(|p| p.0).min(), points().map(|p| p.0).max())
     else {

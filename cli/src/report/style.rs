@@ -1,7 +1,7 @@
 //! The report's style sheet.
 
 /// Colours are told apart in grey too, by lightness and by dash.
-pub(super) const STYLE: &str = "
+pub(crate) const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #ffffff; --grid: #d8dde3; --history: #8a94a0;
   --median: #1f6feb; --upper: #0b3d91; --request: #d1480b; --actual: #11845b; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ec; --paper: #14171a; --grid: #33393f; --history: #76808a;

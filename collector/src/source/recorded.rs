@@ -4,6 +4,7 @@ mod config;
 mod error;
 mod rows;
 mod table;
+mod tidy;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use table::Table;
 
 pub use config::{Column, RecordedColumns, RecordedConfig};
 pub use error::RecordedError;
+pub use tidy::{Row, TidyFile};
 
 /// A file that was read and checked whole.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ mod baseline;
 mod call_graph;
 mod dataset;
 mod forecast;
+mod memory;
 mod plan;
 mod quantile;
 mod quantity;
@@ -19,6 +20,7 @@ pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
 pub use call_graph::{CallGraph, CallRatio};
 pub use dataset::{ContainerUsage, Dataset, ResourceClaim};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
+pub use memory::{OomRule, Ratchet};
 pub use plan::{
     Capacity, Cut, ForecastPoint, Justification, Plan, PlanStatus, Recommendation, Source, Target,
 };

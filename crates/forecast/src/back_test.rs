@@ -6,6 +6,7 @@ use crate::error::FitError;
 use crate::fit::{FitOptions, Watch};
 use crate::levels::{Levels, weighted_levels};
 use crate::members::Member;
+use crate::members::holt_winters::HoltWinters;
 use crate::members::hour_of_week::HourOfWeek;
 use crate::members::lstm::features::Features;
 use crate::members::lstm::network::{Network, OUTPUTS};
@@ -25,6 +26,8 @@ const LSTM_DAYS: usize = 7;
 /// One slot of the back-test: what came, and what each would have said the day before.
 #[derive(Debug, Clone)]
 pub(crate) struct Trial {
+    /// Number of the slot.
+    pub(crate) slot: i64,
     /// The largest observation.
     pub(crate) observed: f64,
     /// How far the slot was usually off, in the signal's unit.
@@ -37,6 +40,9 @@ pub(crate) struct Trial {
     pub(crate) members: Forecasts,
 }
 
+/// The members that forecast a point; their quantiles come from its errors.
+pub(crate) const POINTS: [Member; 2] = [Member::Prophet, Member::HoltWinters];
+
 /// One forecast per member; `None` where a member does not reach.
 pub(crate) type Forecasts = [Option<Levels>; Member::ALL.len()];
 
@@ -44,8 +50,8 @@ pub(crate) type Forecasts = [Option<Levels>; Member::ALL.len()];
 #[derive(Debug, Default)]
 pub(crate) struct BackTest {
     pub(crate) origins: Vec<Vec<Trial>>,
-    /// How far Prophet was off, in spreads.
-    pub(crate) prophet_residuals: Levels,
+    /// How far the members that forecast a point were off, in spreads, in the order of [`POINTS`].
+    pub(crate) residuals: [Levels; POINTS.len()],
     /// The network trained before the first origin, and its features over the whole history.
     pub(crate) lstm: Option<(Features, Network)>,
 }
@@ -68,10 +74,10 @@ impl BackTest {
         let lstm = train_before(history, season, first, options, watch)?;
         let mut drafts = Vec::new();
         for origin in (0..count as i64).map(|i| first + i * history.day()) {
-            drafts.push(draft(history, season, origin, lstm.as_ref())?);
+            drafts.push(draft(history, season, origin, lstm.as_ref(), options)?);
             watch.tell("back-test", 0.45 + 0.15 * drafts.len() as f64 / count as f64)?;
         }
-        Ok(Self { prophet_residuals: residuals(&drafts, None), origins: finish(&drafts), lstm })
+        Ok(Self { residuals: residuals(&drafts, None), origins: finish(&drafts), lstm })
     }
 }
 
@@ -83,7 +89,7 @@ fn train_before(
     options: &FitOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Option<(Features, Network)>, FitError> {
-    if history.days() < LSTM_DAYS {
+    if history.days() < LSTM_DAYS || !options.members.contains(&Member::Lstm) {
         return Ok(None);
     }
     let features = Features::new(history, season, options.horizon);
@@ -95,10 +101,10 @@ fn train_before(
     }
 }
 
-/// A trial that lacks Prophet's quantiles, which take the errors of the other origins.
+/// A trial that lacks the quantiles that take the errors of the other origins.
 struct Draft {
     trial: Trial,
-    prophet: f64,
+    points: [Option<f64>; POINTS.len()],
 }
 
 /// What the members, fitted to the slots before `origin`, say of the day after it.
@@ -107,15 +113,14 @@ fn draft(
     season: Season,
     origin: i64,
     lstm: Option<&(Features, Network)>,
+    options: &FitOptions,
 ) -> Result<Vec<Draft>, FitError> {
     let known = history.before(origin);
     let day = history.day();
     let profile = HourOfWeek::fit(&known, season);
     let naive = Naive::fit(&known, season);
     let flat = flat_levels(&known);
-    let prophet = Prophet::fit(&known, season)
-        .and_then(|model| model.path(origin, day as usize))
-        .map_err(FitError::Prophet)?;
+    let points = points(&known, season, origin, options)?;
     let index = (origin - history.first) as usize;
     let outputs = lstm.map(|(features, network)| network.forward(&features.batch(&[index])).out);
     let said = |lead: usize| {
@@ -123,20 +128,40 @@ fn draft(
         let out = outputs.as_ref()?.chunks_exact(OUTPUTS).nth(lead)?;
         features.levels(index + lead, out)
     };
-    let slots = (0..day as usize).zip(prophet);
-    Ok(slots
-        .filter_map(|(lead, prophet)| {
-            let n = origin + lead as i64;
-            let trial = Trial {
-                observed: history.max(n)?,
-                spread: profile.spread(n),
-                baseline: naive.levels(n),
-                flat,
-                members: [Some(profile.levels(n)), None, said(lead)],
-            };
-            Some(Draft { trial, prophet })
-        })
-        .collect())
+    let own = options.members.contains(&Member::HourOfWeek);
+    let slot = |lead: usize| {
+        let n = origin + lead as i64;
+        let trial = Trial {
+            slot: n,
+            observed: history.max(n)?,
+            spread: profile.spread(n),
+            baseline: naive.levels(n),
+            flat,
+            members: [own.then(|| profile.levels(n)), None, said(lead), None],
+        };
+        Some(Draft { trial, points: points.each_ref().map(|path| Some(path.as_ref()?[lead])) })
+    };
+    Ok((0..day as usize).filter_map(slot).collect())
+}
+
+/// What the members of [`POINTS`] expect of the day after `origin`; `None` where one takes no part.
+fn points(
+    known: &History,
+    season: Season,
+    origin: i64,
+    options: &FitOptions,
+) -> Result<[Option<Vec<f64>>; POINTS.len()], FitError> {
+    let count = known.day() as usize;
+    let takes_part = |member: Member| options.members.contains(&member);
+    let prophet = takes_part(Member::Prophet)
+        .then(|| Prophet::fit(known, season).and_then(|model| model.path(origin, count)))
+        .transpose()
+        .map_err(FitError::Prophet)?;
+    let smoothed = takes_part(Member::HoltWinters)
+        .then(|| HoltWinters::fit(known, season).ok())
+        .flatten()
+        .map(|model| model.path(origin, count));
+    Ok([prophet, smoothed])
 }
 
 /// The quantiles of all that was seen.
@@ -145,19 +170,26 @@ pub(crate) fn flat_levels(history: &History) -> Levels {
     weighted_levels(&mut values)
 }
 
-/// Quantiles of Prophet's errors in spreads, over all origins but `left_out`.
-fn residuals(drafts: &[Vec<Draft>], left_out: Option<usize>) -> Levels {
-    let others = drafts.iter().enumerate().filter(|(index, _)| Some(*index) != left_out);
-    let error = |draft: &Draft| (draft.trial.observed - draft.prophet) / draft.trial.spread;
-    let mut errors: Vec<(f64, f64)> =
-        others.flat_map(|(_, drafts)| drafts).map(|draft| (error(draft), 1.0)).collect();
-    weighted_levels(&mut errors)
+/// Quantiles of the errors of each member of [`POINTS`] in spreads, over all origins but `left_out`.
+fn residuals(drafts: &[Vec<Draft>], left_out: Option<usize>) -> [Levels; POINTS.len()] {
+    let others = || drafts.iter().enumerate().filter(|(index, _)| Some(*index) != left_out);
+    std::array::from_fn(|point| {
+        let error = |draft: &Draft| {
+            Some(((draft.trial.observed - draft.points[point]?) / draft.trial.spread, 1.0))
+        };
+        let mut errors: Vec<(f64, f64)> =
+            others().flat_map(|(_, drafts)| drafts).filter_map(error).collect();
+        weighted_levels(&mut errors)
+    })
 }
 
 fn finish(drafts: &[Vec<Draft>]) -> Vec<Vec<Trial>> {
-    let complete = |draft: &Draft, residuals: &Levels| {
+    let complete = |draft: &Draft, residuals: &[Levels; POINTS.len()]| {
         let mut trial = draft.trial.clone();
-        trial.members[1] = Some(residuals.map(|r| draft.prophet + trial.spread * r));
+        for ((member, point), residuals) in POINTS.into_iter().zip(draft.points).zip(residuals) {
+            let levels = point.map(|point| residuals.map(|r| point + trial.spread * r));
+            trial.members[member as usize] = levels;
+        }
         trial
     };
     drafts

@@ -30,16 +30,22 @@ pub(crate) struct Account {
 pub(crate) struct Fused<'a> {
     origins: &'a [Vec<Trial>],
     paths: Vec<Vec<Levels>>,
+    /// Whether levels are moved at all.
+    calibrate: bool,
 }
 
 impl<'a> Fused<'a> {
     /// Fuses the trials of every origin by `weights` of its index.
-    pub(crate) fn new(origins: &'a [Vec<Trial>], weights: impl Fn(usize) -> Weights) -> Self {
+    pub(crate) fn new(
+        origins: &'a [Vec<Trial>],
+        calibrate: bool,
+        weights: impl Fn(usize) -> Weights,
+    ) -> Self {
         let fuse_origin = |(index, trials): (usize, &Vec<Trial>)| {
             let weights = weights(index);
             trials.iter().map(|trial| fuse(&weights, &trial.members)).collect()
         };
-        Self { origins, paths: origins.iter().enumerate().map(fuse_origin).collect() }
+        Self { origins, paths: origins.iter().enumerate().map(fuse_origin).collect(), calibrate }
     }
 
     /// The depths in the tail at which the upper levels hold, from all origins but `left_out`.
@@ -52,28 +58,35 @@ impl<'a> Fused<'a> {
         seen.sort_by(f64::total_cmp);
         let origins = self.origins.len() - usize::from(left_out.is_some());
         let trust = origins as f64 / (origins as f64 + TRUST_ORIGINS);
+        let trust = if self.calibrate { trust } else { 0.0 };
         LEVELS.map(|level| {
             let stated = depth(level);
             if level > 0.5 { stated + trust * (conformal(&seen, level) - stated) } else { stated }
         })
     }
 
-    /// How the fused and calibrated paths do on origins that took no part in either.
-    pub(crate) fn account(&self) -> Account {
+    /// The fused and calibrated levels of every trial, whose origin took part in neither.
+    pub(crate) fn said(&self) -> Vec<(&'a Trial, Levels)> {
         let origin = |index: usize| {
             let depths = self.depths(Some(index));
             let pairs = self.origins[index].iter().zip(&self.paths[index]);
             pairs.map(move |(trial, path)| (trial, calibrated(path, &depths)))
         };
-        account((0..self.origins.len()).flat_map(origin))
+        (0..self.origins.len()).flat_map(origin).collect()
+    }
+
+    /// How they do.
+    #[cfg(test)]
+    fn account(&self) -> Account {
+        account(&self.said())
     }
 }
 
 /// How forecasts did: each a trial and what was said of it.
-pub(crate) fn account<'a>(said: impl Iterator<Item = (&'a Trial, Levels)>) -> Account {
+pub(crate) fn account(said: &[(&Trial, Levels)]) -> Account {
     let (mut loss, mut held, mut slots) = (0.0, 0_usize, 0_usize);
     for (trial, levels) in said {
-        loss += mean_pinball(&levels, trial.observed);
+        loss += mean_pinball(levels, trial.observed);
         held += usize::from(trial.observed <= levels[STATED]);
         slots += 1;
     }
@@ -102,11 +115,12 @@ mod tests {
     /// Twenty days whose noise is `size` where members expect 1.
     fn origins(size: f64) -> Vec<Vec<Trial>> {
         let trial = |n: i64| Trial {
+            slot: n,
             observed: 100.0 + size * noise(n),
             spread: 1.0,
             baseline: [100.0; 4],
             flat: [100.0; 4],
-            members: [Some([100.0, 101.28, 101.64, 102.33]), None, None],
+            members: [Some([100.0, 101.28, 101.64, 102.33]), None, None, None],
         };
         (0..20).map(|day| (day * 24..day * 24 + 24).map(trial).collect()).collect()
     }
@@ -115,8 +129,9 @@ mod tests {
     fn paths_that_are_too_narrow_cover_better_after_calibration() {
         for size in [1.0, 1.5, 2.0, 3.0] {
             let origins = origins(size);
-            let raw = account(origins.iter().flatten().map(|t| (t, t.members[0].unwrap())));
-            let calibrated = Fused::new(&origins, |_| PROFILE_ONLY).account();
+            let raw = origins.iter().flatten().map(|t| (t, t.members[0].unwrap()));
+            let raw = account(&raw.collect::<Vec<_>>());
+            let calibrated = Fused::new(&origins, true, |_| PROFILE_ONLY).account();
             let off = |account: Account| (account.coverage - 0.95).abs();
             assert!(off(calibrated) < 0.8 * off(raw) || off(raw) < 0.02, "{raw:?}, {calibrated:?}");
             assert_eq!(calibrated.slots, 480);
@@ -133,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_median_is_not_moved() {
-        let depths = Fused::new(&origins(5.0), |_| PROFILE_ONLY).depths(None);
+        let depths = Fused::new(&origins(5.0), true, |_| PROFILE_ONLY).depths(None);
         assert!((depths[0] - depth(0.5)).abs() < 1e-12);
     }
 }

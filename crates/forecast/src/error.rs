@@ -1,6 +1,7 @@
 //! What can go wrong, and what to do about it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -86,6 +87,27 @@ pub enum ForecastError {
     /// The ONNX backend gave another number of values than it was built for.
     #[error("the LSTM gave {0} values where others were due; train the model again")]
     Shape(usize),
+}
+
+/// Why an ONNX Runtime does not serve.
+#[derive(Debug, Error)]
+pub enum RuntimeError {
+    /// The file is no ONNX Runtime of version 1.24 or newer.
+    #[error("{} does not load as ONNX Runtime 1.24 or newer; name another library, or none to serve from the embedded one", path.display())]
+    Load {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ort::LoadDynamicError,
+    },
+    /// The library loads but does not start.
+    #[error("ONNX Runtime does not start; name none to serve from the embedded one")]
+    Start(#[source] ort::Error),
+    /// A network has been opened before, and a process keeps the backend it has.
+    #[error(
+        "this process serves from another ONNX backend already; choose one before a model is opened"
+    )]
+    TooLate,
 }
 
 /// Why a model could not be turned into files.

@@ -1,5 +1,6 @@
 //! Fitting: the season, the members, their back-test, and which rung of the ladder answers.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use mora_core::{Rung, Series, Step};
@@ -8,12 +9,14 @@ use crate::back_test::{BackTest, flat_levels};
 use crate::error::{FitError, ObservedTime};
 use crate::ladder::{Verdict, takes_part};
 use crate::members::Member;
+use crate::members::holt_winters::HoltWinters;
 use crate::members::hour_of_week::HourOfWeek;
 use crate::members::lstm::serve::{Lstm, Origin};
 use crate::members::lstm::train::{Start, train};
 use crate::members::naive::Naive;
 use crate::members::prophet::Prophet;
 use crate::model::{Parts, Seen, SignalModel};
+use crate::requests::Requests;
 use crate::season::Season;
 use crate::slots::History;
 
@@ -34,11 +37,16 @@ pub struct FitOptions {
     pub seed: u64,
     /// Most origins of the back-test; 14 by default. Fewer than two mean none.
     pub origins: usize,
+    /// Members that may take part; all by default. Without the hour of week nothing falls back on simpler rules.
+    pub members: BTreeSet<Member>,
+    /// Whether upper quantiles are moved to where they held in the back-test; so by default.
+    pub calibrate: bool,
 }
 
 impl Default for FitOptions {
     fn default() -> Self {
-        Self { slot: Step::HOUR, horizon: 24, seed: 0, origins: 14 }
+        let members = Member::ALL.into_iter().collect();
+        Self { slot: Step::HOUR, horizon: 24, seed: 0, origins: 14, members, calibrate: true }
     }
 }
 
@@ -90,9 +98,10 @@ pub fn fit(
     let watch = &mut Watch { observe };
     let season = Season::detect(&history);
     let test = BackTest::run(&history, season, options, watch)?;
-    let verdict = Verdict::reach(&history, &test);
+    let verdict = Verdict::reach(&history, &test, options);
     watch.tell("hour_of_week", 0.6)?;
-    let parts = fit_members(&history, season, &test, &verdict, watch)?;
+    let mut parts = fit_members(&history, season, &test, &verdict, watch)?;
+    parts.requests = Requests::fit(series, options.slot, history.end());
     watch.tell("lstm", 1.0)?;
     Ok(SignalModel::new(Seen::new(series, &history), verdict, parts, history.mean_max()))
 }
@@ -115,7 +124,7 @@ fn fit_members(
     history: &History,
     season: Season,
     test: &BackTest,
-    verdict: &Verdict,
+    verdict: &Verdict<'_>,
     watch: &mut Watch<'_>,
 ) -> Result<Parts, FitError> {
     let wanted = |member| {
@@ -125,13 +134,18 @@ fn fit_members(
     let mut parts = Parts {
         flat: flat_levels(history),
         profile: fit_profile(history, season, verdict),
-        prophet_residuals: test.prophet_residuals,
+        residuals: test.residuals,
         prophet: None,
+        holt_winters: None,
+        requests: None,
         lstm: None,
     };
     if wanted(Member::Prophet) {
         watch.tell("prophet", 0.65)?;
         parts.prophet = Some(Prophet::fit(history, season).map_err(FitError::Prophet)?);
+    }
+    if wanted(Member::HoltWinters) {
+        parts.holt_winters = HoltWinters::fit(history, season).ok();
     }
     if wanted(Member::Lstm) {
         parts.lstm = fit_lstm(history, test, watch)?;
@@ -139,7 +153,7 @@ fn fit_members(
     Ok(parts)
 }
 
-fn fit_profile(history: &History, season: Season, verdict: &Verdict) -> HourOfWeek {
+fn fit_profile(history: &History, season: Season, verdict: &Verdict<'_>) -> HourOfWeek {
     let profile = HourOfWeek::fit(history, season);
     if verdict.naive {
         return profile.repeating(&Naive::fit(history, season), history.day());

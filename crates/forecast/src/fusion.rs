@@ -5,10 +5,13 @@ use crate::levels::{LEVELS, Levels, pinball};
 use crate::members::Member;
 
 /// The weight of each member, in the order of [`Member::ALL`], per level; each row sums to 1.
-pub(crate) type Weights = [[f64; Member::ALL.len()]; LEVELS.len()];
+pub(crate) type Weights = [Shares; LEVELS.len()];
+
+/// One weight per member, in the order of [`Member::ALL`].
+pub(crate) type Shares = [f64; Member::ALL.len()];
 
 /// The profile alone.
-pub(crate) const PROFILE_ONLY: Weights = [[1.0, 0.0, 0.0]; LEVELS.len()];
+pub(crate) const PROFILE_ONLY: Weights = [[1.0, 0.0, 0.0, 0.0]; LEVELS.len()];
 
 /// Weights are compared in steps of one in this many.
 const PARTS: usize = 10;
@@ -18,7 +21,7 @@ pub(crate) fn fuse(weights: &Weights, forecasts: &Forecasts) -> Levels {
     std::array::from_fn(|level| fuse_level(&weights[level], forecasts, level))
 }
 
-fn fuse_level(weights: &[f64; 3], forecasts: &Forecasts, level: usize) -> f64 {
+fn fuse_level(weights: &Shares, forecasts: &Forecasts, level: usize) -> f64 {
     let (mut sum, mut total) = (0.0, 0.0);
     for (weight, levels) in weights.iter().zip(forecasts) {
         if let Some(levels) = levels {
@@ -36,7 +39,7 @@ fn fuse_level(weights: &[f64; 3], forecasts: &Forecasts, level: usize) -> f64 {
 
 /// Pinball losses of all weights at every origin, from which weights are chosen.
 pub(crate) struct Contest {
-    candidates: Vec<[f64; 3]>,
+    candidates: Vec<Shares>,
     /// Per level, candidate and origin.
     losses: Vec<Vec<Vec<f64>>>,
 }
@@ -44,11 +47,11 @@ pub(crate) struct Contest {
 impl Contest {
     /// Tries all weights of the members that took part in `origins`.
     pub(crate) fn new(origins: &[Vec<Trial>]) -> Self {
-        let taking_part: [bool; 3] = std::array::from_fn(|member| {
+        let taking_part: [bool; Member::ALL.len()] = std::array::from_fn(|member| {
             origins.iter().flatten().any(|trial| trial.members[member].is_some())
         });
         let candidates = simplex(taking_part);
-        let loss = |level: usize, weights: &[f64; 3], trials: &[Trial]| -> f64 {
+        let loss = |level: usize, weights: &Shares, trials: &[Trial]| -> f64 {
             let said = |t: &Trial| fuse_level(weights, &t.members, level);
             trials.iter().map(|t| pinball(LEVELS[level], said(t), t.observed)).sum()
         };
@@ -86,8 +89,8 @@ impl Contest {
         totals.iter().map(|total| if least > 0.0 { total / least - 1.0 } else { 0.0 }).collect()
     }
 
-    fn average(&self, excesses: impl Iterator<Item = f64>) -> [f64; 3] {
-        let mut weights = [0.0; 3];
+    fn average(&self, excesses: impl Iterator<Item = f64>) -> Shares {
+        let mut weights = [0.0; Member::ALL.len()];
         for (candidate, excess) in self.candidates.iter().zip(excesses) {
             let share = (-excess / NEAR).exp();
             weights.iter_mut().zip(candidate).for_each(|(sum, weight)| *sum += share * weight);
@@ -100,7 +103,7 @@ impl Contest {
 const NEAR: f64 = 0.02;
 
 /// `weights` brought to sum 1, those too small to matter left out.
-fn rounded(weights: [f64; 3]) -> [f64; 3] {
+fn rounded(weights: Shares) -> Shares {
     let total: f64 = weights.iter().sum();
     let kept = weights.map(|weight| if weight < 0.02 * total { 0.0 } else { weight });
     let total: f64 = kept.iter().sum();
@@ -108,17 +111,23 @@ fn rounded(weights: [f64; 3]) -> [f64; 3] {
 }
 
 /// All weights in steps of one in [`PARTS`] of the members that take part.
-fn simplex(taking_part: [bool; 3]) -> Vec<[f64; 3]> {
-    let mut weights = Vec::new();
-    for first in 0..=PARTS {
-        for second in 0..=PARTS - first {
-            let parts = [first, second, PARTS - first - second];
-            if parts.iter().zip(taking_part).all(|(&part, takes)| takes || part == 0) {
-                weights.push(parts.map(|part| part as f64 / PARTS as f64));
-            }
-        }
+fn simplex(taking_part: [bool; Member::ALL.len()]) -> Vec<Shares> {
+    let members: Vec<usize> =
+        (0..Member::ALL.len()).filter(|&member| taking_part[member]).collect();
+    let mut parts = vec![([0_usize; Member::ALL.len()], PARTS)];
+    for (index, &member) in members.iter().enumerate() {
+        let last = index + 1 == members.len();
+        let share = |&(given, left): &([usize; Member::ALL.len()], usize)| {
+            let least = if last { left } else { 0 };
+            (least..=left).map(move |part| {
+                let mut given = given;
+                given[member] = part;
+                (given, left - part)
+            })
+        };
+        parts = parts.iter().flat_map(share).collect();
     }
-    weights
+    parts.into_iter().map(|(given, _)| given.map(|part| part as f64 / PARTS as f64)).collect()
 }
 
 #[cfg(test)]
@@ -131,11 +140,12 @@ mod tests {
         [0.0, 1.28, 1.64, 2.33].map(|z| truth + error + z)
     }
 
-    fn origins(errors: [f64; 3]) -> Vec<Vec<Trial>> {
+    fn origins(errors: [f64; 4]) -> Vec<Vec<Trial>> {
         let trial = |n: i64| {
             let truth = 50.0 + (n % 24) as f64;
             let side = if n % 2 == 0 { 1.0 } else { -1.0 };
             Trial {
+                slot: n,
                 observed: truth + noise(n),
                 spread: 1.0,
                 baseline: [truth; 4],
@@ -148,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_member_that_errs_least_weighs_most() {
-        let weights = Contest::new(&origins([6.0, 0.0, 6.0])).weights(None);
+        let weights = Contest::new(&origins([6.0, 0.0, 6.0, 6.0])).weights(None);
         for row in weights {
             assert!(row[1] > 0.8, "{weights:?}");
             assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
@@ -157,23 +167,23 @@ mod tests {
 
     #[test]
     fn members_that_err_to_opposite_sides_are_averaged() {
-        let weights = Contest::new(&origins([3.0, -3.0, 20.0])).weights(None);
-        assert!((weights[0][0] - 0.5).abs() < 0.2, "{weights:?}");
+        let weights = Contest::new(&origins([3.0, -3.0, 20.0, 20.0])).weights(None);
+        assert!((weights[0][0] - 0.5).abs() < 0.25, "{weights:?}");
         assert!(weights[0][2] < 0.05, "{weights:?}");
     }
 
     #[test]
     fn a_member_that_does_not_reach_leaves_its_share_to_the_others() {
-        let weights = [[0.2, 0.2, 0.6]; 4];
-        let forecasts = [Some([1.0; 4]), Some([3.0; 4]), None];
+        let weights = [[0.2, 0.2, 0.6, 0.0]; 4];
+        let forecasts = [Some([1.0; 4]), Some([3.0; 4]), None, None];
         assert!(fuse(&weights, &forecasts).iter().all(|v| (v - 2.0).abs() < 1e-12));
-        let absent = fuse(&[[0.0, 0.0, 1.0]; 4], &forecasts);
+        let absent = fuse(&[[0.0, 0.0, 1.0, 0.0]; 4], &forecasts);
         assert!(absent.iter().all(|v| (v - 2.0).abs() < 1e-12));
     }
 
     #[test]
     fn an_absent_member_gets_no_weight() {
-        let mut origins = origins([6.0, 6.0, 0.0]);
+        let mut origins = origins([6.0, 6.0, 0.0, 6.0]);
         origins.iter_mut().flatten().for_each(|trial| trial.members[2] = None);
         assert!(Contest::new(&origins).weights(None).iter().all(|row| row[2] == 0.0));
     }

@@ -4,6 +4,7 @@ use mora_core::Rung;
 
 use crate::back_test::{BackTest, Trial};
 use crate::calibration::{Account, Fused, account};
+use crate::fit::FitOptions;
 use crate::fusion::{Contest, PROFILE_ONLY, Weights};
 use crate::levels::{LEVELS, Levels, depth};
 use crate::members::Member;
@@ -15,14 +16,19 @@ const PROFILE_DAYS: usize = 3;
 /// nearer differences.
 const CLEARLY: f64 = 0.9;
 
+/// What is said of each trial of a back-test.
+type Said<'a> = Vec<(&'a Trial, Levels)>;
+
 /// What the back-test decides.
-pub(crate) struct Verdict {
+pub(crate) struct Verdict<'a> {
     pub(crate) rung: Rung,
     pub(crate) weights: Weights,
     /// Where in the tail each level is read.
     pub(crate) depths: Levels,
     /// Of the rung that answers; `None` without a back-test.
     pub(crate) account: Option<Account>,
+    /// The back-test of the rung that answers.
+    pub(crate) said: Said<'a>,
     /// Mean pinball loss of the baseline; 0 without a back-test.
     pub(crate) baseline: f64,
     pub(crate) origins: usize,
@@ -32,43 +38,60 @@ pub(crate) struct Verdict {
     pub(crate) notes: Vec<String>,
 }
 
-impl Verdict {
+impl<'a> Verdict<'a> {
     /// The highest rung of the ladder that `test` allows.
-    pub(crate) fn reach(history: &History, test: &BackTest) -> Self {
+    pub(crate) fn reach(history: &History, test: &'a BackTest, options: &FitOptions) -> Self {
         if test.origins.is_empty() {
             return Self::without_back_test(history.days());
         }
         let contest = Contest::new(&test.origins);
-        let fused = Fused::new(&test.origins, |index| contest.weights(Some(index)));
-        let profile = Fused::new(&test.origins, |_| PROFILE_ONLY);
-        let baseline = account(trials(test).map(|trial| (trial, trial.baseline)));
-        let (ensemble, seasonal) = (fused.account(), profile.account());
-        let verdict = if ensemble.loss < baseline.loss && ensemble.loss <= seasonal.loss {
+        let fused = |weights: &dyn Fn(usize) -> Weights| {
+            Fused::new(&test.origins, options.calibrate, weights)
+        };
+        let (fused, profile) =
+            (fused(&|index| contest.weights(Some(index))), fused(&|_| PROFILE_ONLY));
+        let baseline: Said<'_> = trials(test).map(|trial| (trial, trial.baseline)).collect();
+        let baseline_loss = account(&baseline).loss;
+        let (ensemble, seasonal) = (fused.said(), profile.said());
+        let loss = account(&ensemble).loss;
+        let alone = !options.members.contains(&Member::HourOfWeek);
+        let earned = loss < baseline_loss && loss <= account(&seasonal).loss;
+        let verdict = if earned || alone {
             let weights = contest.weights(None);
             Self::of(rung(&weights), weights, fused.depths(None), ensemble)
         } else {
-            let notes = fallback_note(ensemble.loss, baseline.loss);
+            let notes = fallback_note(loss, baseline_loss);
             Self { notes, ..Self::simple(test, &profile, baseline) }
         };
-        Self { baseline: baseline.loss, origins: test.origins.len(), ..verdict }
+        Self { baseline: baseline_loss, origins: test.origins.len(), ..verdict }
     }
 
     /// The profile alone, or where that was clearly better one quantile for all slots or the baseline.
-    fn simple(test: &BackTest, profile: &Fused<'_>, baseline: Account) -> Self {
-        let (seasonal, stated) = (profile.account(), LEVELS.map(depth));
-        let flat = account(trials(test).map(|trial| (trial, trial.flat)));
-        if flat.loss.min(baseline.loss) >= CLEARLY * seasonal.loss {
+    fn simple(test: &'a BackTest, profile: &Fused<'a>, baseline: Said<'a>) -> Self {
+        let (seasonal, stated) = (profile.said(), LEVELS.map(depth));
+        let flat: Said<'_> = trials(test).map(|trial| (trial, trial.flat)).collect();
+        let loss = |said: &[(&Trial, Levels)]| account(said).loss;
+        if loss(&flat).min(loss(&baseline)) >= CLEARLY * loss(&seasonal) {
             return Self::of(Rung::HourOfWeek, PROFILE_ONLY, profile.depths(None), seasonal);
         }
-        if flat.loss < baseline.loss {
+        if loss(&flat) < loss(&baseline) {
             return Self::of(Rung::Statistical, PROFILE_ONLY, stated, flat);
         }
         Self { naive: true, ..Self::of(Rung::HourOfWeek, PROFILE_ONLY, stated, baseline) }
     }
 
-    fn of(rung: Rung, weights: Weights, depths: Levels, account: Account) -> Self {
-        let (account, notes) = (Some(account), Vec::new());
-        Self { rung, weights, depths, account, baseline: 0.0, origins: 0, naive: false, notes }
+    fn of(rung: Rung, weights: Weights, depths: Levels, said: Said<'a>) -> Self {
+        Self {
+            rung,
+            weights,
+            depths,
+            account: Some(account(&said)),
+            said,
+            baseline: 0.0,
+            origins: 0,
+            naive: false,
+            notes: Vec::new(),
+        }
     }
 
     fn without_back_test(days: usize) -> Self {
@@ -78,6 +101,7 @@ impl Verdict {
             weights: PROFILE_ONLY,
             depths: LEVELS.map(depth),
             account: None,
+            said: Vec::new(),
             baseline: 0.0,
             origins: 0,
             naive: false,

@@ -1,5 +1,6 @@
 //! The members of the ensemble: each is fitted to a history once, saved, and answers from what it saved.
 
+pub(crate) mod holt_winters;
 pub(crate) mod hour_of_week;
 pub(crate) mod lstm;
 pub(crate) mod naive;
@@ -10,22 +11,29 @@ use serde::{Deserialize, Serialize};
 /// A member of the ensemble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Member {
+pub enum Member {
+    /// Quantiles of the same hour of earlier days.
     HourOfWeek,
+    /// Prophet: a trend with changepoints and seasons.
     Prophet,
+    /// A network trained on departures from the hour-of-week profile.
     Lstm,
+    /// Damped Holt-Winters smoothing with a day and a week.
+    HoltWinters,
 }
 
 impl Member {
     /// All members; their order is that of weights and of paths.
-    pub(crate) const ALL: [Self; 3] = [Self::HourOfWeek, Self::Prophet, Self::Lstm];
+    pub const ALL: [Self; 4] = [Self::HourOfWeek, Self::Prophet, Self::Lstm, Self::HoltWinters];
 
     /// The member's name in answers.
-    pub(crate) const fn as_str(self) -> &'static str {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::HourOfWeek => "hour_of_week",
             Self::Prophet => "prophet",
             Self::Lstm => "lstm",
+            Self::HoltWinters => "holt_winters",
         }
     }
 }

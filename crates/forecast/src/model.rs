@@ -6,30 +6,34 @@ use jiff::Timestamp;
 use mora_core::{Confidence, MemberWeight, Quantile, Rung, Series, SignalForecast, Skill, Step};
 use serde::{Deserialize, Serialize};
 
-use crate::back_test::Forecasts;
+use crate::back_test::{Forecasts, POINTS};
 use crate::calibration::{Account, calibrated};
 use crate::error::{ForecastError, LoadError, SaveError};
-use crate::fusion::{Weights, fuse};
+use crate::fusion::{Shares, Weights, fuse};
+use crate::held_out::BackTestSlot;
 use crate::ladder::{Verdict, takes_part};
 use crate::levels::{LEVELS, Levels, STATED, interpolate, uncrossed};
 use crate::members::Member;
+use crate::members::holt_winters::HoltWinters;
 use crate::members::hour_of_week::HourOfWeek;
 use crate::members::lstm::export;
-use crate::members::lstm::serve::{Lstm, Origin};
+use crate::members::lstm::serve::{Lstm, LstmProbe, Origin};
 use crate::members::prophet::{Prophet, Saved};
+use crate::requests::{RequestRecord, Requests};
 use crate::slots::{DAY_SECONDS, History, number, slots_per_day};
 
 const MODEL: &str = "model.json";
 const PROPHET: &str = "prophet.json";
 const LSTM: &str = "lstm.onnx";
+const BACK_TEST: &str = "back_test.json";
 
 /// The format of the files; counts up when older ones can no longer be read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 3;
 
 /// A file of a saved model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFile {
-    /// `model.json`, `prophet.json` or `lstm.onnx`.
+    /// `model.json`, `back_test.json`, `prophet.json` or `lstm.onnx`.
     pub name: &'static str,
     /// Its content.
     pub bytes: Vec<u8>,
@@ -85,18 +89,22 @@ struct Record {
     notes: Vec<String>,
     flat: Levels,
     profile: HourOfWeek,
-    /// In spreads.
-    prophet_residuals: Levels,
+    /// Errors of the members that forecast a point, in spreads, in the order of [`POINTS`].
+    residuals: [Levels; POINTS.len()],
     prophet: bool,
+    holt_winters: Option<HoltWinters>,
     lstm: Option<Origin>,
+    requests: Option<Requests>,
 }
 
 /// The members fitted to the whole history.
 pub(crate) struct Parts {
     pub(crate) flat: Levels,
     pub(crate) profile: HourOfWeek,
-    pub(crate) prophet_residuals: Levels,
+    pub(crate) residuals: [Levels; POINTS.len()],
     pub(crate) prophet: Option<Prophet>,
+    pub(crate) holt_winters: Option<HoltWinters>,
+    pub(crate) requests: Option<Requests>,
     pub(crate) lstm: Option<(Lstm, Origin)>,
 }
 
@@ -104,14 +112,16 @@ pub(crate) struct Parts {
 #[derive(Debug)]
 pub struct SignalModel {
     record: Record,
+    back_test: Vec<BackTestSlot>,
     prophet: Option<Prophet>,
     lstm: Option<Lstm>,
 }
 
 impl SignalModel {
     /// A model of `parts` that answers as `verdict` says; `usage` is the mean it is compared by.
-    pub(crate) fn new(seen: Seen, verdict: Verdict, parts: Parts, usage: f64) -> Self {
+    pub(crate) fn new(seen: Seen, verdict: Verdict<'_>, parts: Parts, usage: f64) -> Self {
         let (lstm, origin) = parts.lstm.unzip();
+        let back_test = BackTestSlot::all(&verdict.said, seen.slot);
         let record = Record {
             format: FORMAT,
             seen,
@@ -126,11 +136,13 @@ impl SignalModel {
             notes: verdict.notes,
             flat: parts.flat,
             profile: parts.profile,
-            prophet_residuals: parts.prophet_residuals,
+            residuals: parts.residuals,
             prophet: parts.prophet.is_some(),
+            holt_winters: parts.holt_winters,
             lstm: origin,
+            requests: parts.requests,
         };
-        Self { record, prophet: parts.prophet, lstm }
+        Self { record, back_test, prophet: parts.prophet, lstm }
     }
 
     /// The distribution of the largest observation in each of `slots` slots, from the one that holds `start` on.
@@ -143,10 +155,7 @@ impl SignalModel {
         slots: usize,
         quantiles: &[Quantile],
     ) -> Result<SignalForecast, ForecastError> {
-        let most = 7 * slots_per_day(self.slot()) as usize;
-        if !(1..=most).contains(&slots) {
-            return Err(ForecastError::Slots { asked: slots, most });
-        }
+        self.check_slots(slots)?;
         if quantiles.is_empty() {
             return Err(ForecastError::NoQuantile);
         }
@@ -156,6 +165,40 @@ impl SignalModel {
         };
         let paths = quantiles.iter().map(|quantile| (*quantile, path(quantile))).collect();
         Ok(SignalForecast { paths, ..self.summary() })
+    }
+
+    /// What to request in each of `slots` slots, from the one that holds `start` on, when a share of the samples above
+    /// the request costs `risk_price` times the mean usage; in the signal's unit, at least 0.
+    ///
+    /// The path of least cost by the history's own days (see [`RequestRecord`]); with less than three days of them the
+    /// 0.99 quantile of the slots. Fails when no slot or more than 7 days are asked for.
+    pub fn requests(
+        &self,
+        start: Timestamp,
+        slots: usize,
+        risk_price: f64,
+    ) -> Result<Vec<f64>, ForecastError> {
+        self.check_slots(slots)?;
+        let first = number(start, self.slot());
+        match &self.record.requests {
+            Some(requests) => Ok(requests.path(first, slots, risk_price)),
+            None => Ok(self
+                .levels(first, slots)?
+                .iter()
+                .map(|levels| levels[LEVELS.len() - 1])
+                .collect()),
+        }
+    }
+
+    /// What requests at each known price would have cost on the last days; empty with less than four days of history.
+    #[must_use]
+    pub fn request_records(&self) -> &[RequestRecord] {
+        self.record.requests.as_ref().map_or(&[], Requests::records)
+    }
+
+    fn check_slots(&self, asked: usize) -> Result<(), ForecastError> {
+        let most = 7 * slots_per_day(self.slot()) as usize;
+        if (1..=most).contains(&asked) { Ok(()) } else { Err(ForecastError::Slots { asked, most }) }
     }
 
     /// The levels of `count` slots from slot `first` on.
@@ -171,19 +214,25 @@ impl SignalModel {
 
     /// What each member says of `count` slots from slot `first` on.
     fn forecasts(&self, first: i64, count: usize) -> Result<Vec<Forecasts>, ForecastError> {
-        let Record { profile, prophet_residuals, seen, .. } = &self.record;
+        let Record { profile, residuals, holt_winters, seen, .. } = &self.record;
         let prophet = self.prophet.as_ref().map(|model| model.path(first, count)).transpose();
         let prophet = prophet.map_err(ForecastError::Prophet)?;
         let network = self.lstm.as_ref().zip(self.record.lstm.as_ref());
         let network = network.map(|(lstm, origin)| lstm.levels(origin)).transpose()?;
+        let smoothed = holt_winters.as_ref().map(|model| model.path(first, count));
+        let points = [prophet, smoothed];
         let forecast = |index: usize| {
             let n = first + index as i64;
-            let trend = prophet.as_ref().map(|path| path[index]);
+            let point = |point: usize| {
+                let value = points[point].as_ref()?[index];
+                Some(residuals[point].map(|r| value + profile.spread(n) * r))
+            };
             let lead = usize::try_from(n - seen.end).ok();
             [
                 Some(profile.levels(n)),
-                trend.map(|value| prophet_residuals.map(|r| value + profile.spread(n) * r)),
+                point(0),
                 network.as_ref().and_then(|levels| levels.get(lead?).copied()),
+                point(1),
             ]
         };
         Ok((0..count).map(forecast).collect())
@@ -245,9 +294,28 @@ impl SignalModel {
         self.record.back_test_loss
     }
 
-    /// The model as files: `model.json`, and where the member takes part `prophet.json` and `lstm.onnx`.
+    /// What the LSTM reads and answers when its session is run now, to check `lstm.onnx` in another runtime.
+    ///
+    /// `None` where it takes no part. Fails when the ONNX backend does.
+    pub fn lstm_probe(&self) -> Result<Option<LstmProbe>, ForecastError> {
+        let network = self.lstm.as_ref().zip(self.record.lstm.as_ref());
+        network.map(|(lstm, origin)| lstm.probe(origin)).transpose()
+    }
+
+    /// Every slot of the back-test in order, with what would have been said of it by weights and a calibration
+    /// that its own day took no part in; empty without a back-test.
+    #[must_use]
+    pub fn back_test(&self) -> &[BackTestSlot] {
+        &self.back_test
+    }
+
+    /// The model as files: `model.json` and `back_test.json`, and where the member takes part `prophet.json` and
+    /// `lstm.onnx`.
     pub fn save(&self) -> Result<Vec<ModelFile>, SaveError> {
-        let mut files = vec![ModelFile { name: MODEL, bytes: serde_json::to_vec(&self.record)? }];
+        let mut files = vec![
+            ModelFile { name: MODEL, bytes: serde_json::to_vec(&self.record)? },
+            ModelFile { name: BACK_TEST, bytes: serde_json::to_vec(&self.back_test)? },
+        ];
         if let Some(prophet) = &self.prophet {
             files.push(ModelFile { name: PROPHET, bytes: serde_json::to_vec(prophet.saved())? });
         }
@@ -268,10 +336,14 @@ impl SignalModel {
         }
         let record: Record = parse(MODEL, bytes)?;
         record.check()?;
+        let back_test: Vec<BackTestSlot> = parse(BACK_TEST, file(files, BACK_TEST)?)?;
+        if !BackTestSlot::are_sound(&back_test, record.seen.slot, record.seen.end) {
+            return Err(LoadError::Damaged { file: BACK_TEST, what: "slots no back-test leaves" });
+        }
         let prophet = record.prophet.then(|| load_prophet(files, &record.seen)).transpose()?;
         let origin = record.lstm.as_ref();
         let lstm = origin.map(|origin| load_lstm(files, origin.reach())).transpose()?;
-        Ok(Self { record, prophet, lstm })
+        Ok(Self { record, back_test, prophet, lstm })
     }
 }
 
@@ -283,24 +355,27 @@ struct Format {
 
 impl Record {
     fn check(&self) -> Result<(), LoadError> {
-        let sums_to_one = |row: &[f64; 3]| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9;
+        let sums_to_one = |row: &Shares| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9;
         let positive = self.weights.iter().flatten().all(|weight| *weight >= 0.0);
         let has = |member| match member {
             Member::HourOfWeek => true,
             Member::Prophet => self.prophet,
             Member::Lstm => self.lstm.is_some(),
+            Member::HoltWinters => self.holt_winters.is_some(),
         };
         let complete = Member::ALL.iter().all(|&m| has(m) || !takes_part(&self.weights, m));
         let origin = self.lstm.as_ref().is_none_or(|origin| origin.is_sound(self.seen.end));
+        let (day, end) = (slots_per_day(self.seen.slot), self.seen.end);
+        let smoothed = self.holt_winters.as_ref().is_none_or(|model| model.is_sound(day, end));
+        let requests = self.requests.as_ref().is_none_or(|requests| requests.is_sound(day, end));
         let checks = [
             (self.seen.is_sound(), "slots that no fit uses"),
             (self.weights.iter().all(sums_to_one) && positive, "weights that do not sum to 1"),
             (complete, "a weight for a member that is not there"),
-            (
-                self.profile.is_sound(slots_per_day(self.seen.slot), self.seen.end),
-                "a profile of another shape",
-            ),
+            (self.profile.is_sound(day, end), "a profile of another shape"),
             (origin, "LSTM input of another shape"),
+            (smoothed, "Holt-Winters state of another shape"),
+            (requests, "request paths of another shape"),
         ];
         let failed = checks.into_iter().find(|(sound, _)| !sound);
         failed.map_or(Ok(()), |(_, what)| Err(LoadError::Damaged { file: MODEL, what }))
@@ -337,7 +412,7 @@ fn load_lstm(files: &BTreeMap<String, Vec<u8>>, reach: usize) -> Result<Lstm, Lo
     Lstm::open(bytes.to_vec()).map_err(LoadError::Onnx)
 }
 
-fn skill(verdict: &Verdict) -> Skill {
+fn skill(verdict: &Verdict<'_>) -> Skill {
     let loss = verdict.account.map(|account| account.loss);
     Skill {
         pinball_ratio: loss.filter(|_| verdict.baseline > 0.0).map(|loss| loss / verdict.baseline),
@@ -399,7 +474,7 @@ mod tests {
     fn a_loaded_model_answers_the_same_bits() {
         let model = fitted(1).unwrap();
         let files = files(&model);
-        assert_eq!(files.keys().collect::<Vec<_>>(), [LSTM, MODEL, PROPHET]);
+        assert_eq!(files.keys().collect::<Vec<_>>(), [BACK_TEST, LSTM, MODEL, PROPHET]);
         let loaded = SignalModel::load(&files).unwrap();
         for days in [27, 28, 30] {
             let ask = |model: &SignalModel| model.forecast(start(days), 60, &quantiles()).unwrap();
@@ -458,9 +533,26 @@ mod tests {
     }
 
     #[test]
+    fn the_kept_back_test_is_what_skill_and_confidence_were_computed_from() {
+        let model = fitted(1).unwrap();
+        let slots = model.back_test();
+        let summary = model.summary();
+        let confidence = summary.confidence.unwrap();
+        assert_eq!(slots.len(), confidence.slots as usize);
+        let held = slots.iter().filter(|slot| slot.held()).count() as f64 / slots.len() as f64;
+        assert!((held - confidence.observed).abs() < 1e-12);
+        assert_eq!((slots[0].start, slots.len()), (start(14), 14 * 24));
+        let series = seen();
+        for (slot, value) in slots.iter().zip(&series.values()[14 * 24..]) {
+            assert_eq!(Some(slot.observed), *value);
+        }
+        assert_eq!(SignalModel::load(&files(&model)).unwrap().back_test(), slots);
+    }
+
+    #[test]
     fn missing_cut_and_foreign_files_are_refused() {
         let good = files(&fitted(1).unwrap());
-        for name in [MODEL, PROPHET, LSTM] {
+        for name in [MODEL, BACK_TEST, PROPHET, LSTM] {
             let mut files = good.clone();
             files.remove(name);
             assert!(matches!(SignalModel::load(&files), Err(LoadError::Missing(_))), "{name}");
@@ -492,9 +584,9 @@ mod tests {
     fn files_of_another_format_are_refused_by_number() {
         let mut files = files(&fitted(1).unwrap());
         let text = String::from_utf8(files[MODEL].clone()).unwrap();
-        let newer = text.replacen("\"format\":1", "\"format\":2", 1);
-        files.insert(MODEL.to_owned(), newer.into_bytes());
-        let error = SignalModel::load(&files).unwrap_err();
-        assert!(matches!(error, LoadError::Format { found: 2, known: FORMAT }), "{error}");
+        let older = text.replacen("\"format\":3", "\"format\":1", 1);
+        files.insert(MODEL.to_owned(), older.into_bytes());
+        let error = SignalModel::load(&files).err();
+        assert!(matches!(error, Some(LoadError::Format { found: 1, known: FORMAT })), "{error:?}");
     }
 }

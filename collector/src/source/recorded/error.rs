@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum RecordedError {
     /// The file cannot be opened or read.
-    #[error("cannot read the recording {}; check source.recorded.path", path.display())]
+    #[error("cannot read the recording {}; check that it is there and may be read", path.display())]
     Read {
         /// The file.
         path: PathBuf,

@@ -1,21 +1,13 @@
-//! Reading rows and turning their cells into observations.
+//! Turning the rows of a recording into observations.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-use jiff::Timestamp;
 use mora_core::WorkloadRef;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::record::Field;
 
 use super::config::{Column, RecordedConfig};
 use super::error::RecordedError;
+use super::tidy::{Row, TidyFile};
 
-const INSTANT: &str =
-    "an instant; use Unix seconds, as in 1760000400, or RFC 3339, as in 2025-10-09T09:00:00Z";
-const AMOUNT: &str = "an amount; use a number that is at least 0, or leave the cell empty where nothing was observed";
 const NAME: &str = "a name; write the workload's name in every row";
 /// Seconds after which a number must be milliseconds: the year 5138.
 const TOO_LATE: f64 = 1e11;
@@ -35,102 +27,14 @@ pub(super) struct Observation {
     pub(super) replicas: Option<f64>,
 }
 
-/// A cell as the file format has it.
-#[derive(Debug, Clone, PartialEq)]
-enum Cell {
-    Empty,
-    Text(String),
-    Number(f64),
-    /// An instant, in seconds since the Unix epoch.
-    Instant(f64),
-}
-
 /// Gives every row of the file of `config` to `observe`, in order; fails at the first that is not usable.
 pub(super) fn read_rows(
     config: &RecordedConfig,
     observe: &mut dyn FnMut(Observation) -> Result<(), RecordedError>,
 ) -> Result<(), RecordedError> {
-    let path = &config.path;
-    let name =
-        path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let ends = |suffix: &str| name.ends_with(suffix);
-    if !(ends(".csv") || ends(".csv.gz") || ends(".parquet")) {
-        return Err(RecordedError::Format { path: path.clone() });
-    }
-    let file =
-        File::open(path).map_err(|source| RecordedError::Read { path: path.clone(), source })?;
-    if ends(".parquet") {
-        return read_parquet(config, file, observe);
-    }
-    let input: Box<dyn Read> =
-        if ends(".gz") { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-    read_csv(config, input, observe)
-}
-
-fn read_csv(
-    config: &RecordedConfig,
-    input: Box<dyn Read>,
-    observe: &mut dyn FnMut(Observation) -> Result<(), RecordedError>,
-) -> Result<(), RecordedError> {
-    let broken = |source| RecordedError::Csv { path: config.path.clone(), source };
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
-    let header: Vec<String> = reader.headers().map_err(broken)?.iter().map(str::to_owned).collect();
-    let layout = Layout::new(config, &header)?;
-    for record in reader.records() {
-        let record = record.map_err(broken)?;
-        let line = record.position().map_or(0, csv::Position::line);
-        observe(
-            layout.observation(line, |index| text_cell(record.get(index).unwrap_or_default()))?,
-        )?;
-    }
-    Ok(())
-}
-
-fn text_cell(text: &str) -> Cell {
-    if text.is_empty() { Cell::Empty } else { Cell::Text(text.to_owned()) }
-}
-
-fn read_parquet(
-    config: &RecordedConfig,
-    file: File,
-    observe: &mut dyn FnMut(Observation) -> Result<(), RecordedError>,
-) -> Result<(), RecordedError> {
-    let broken =
-        |source| RecordedError::Parquet { path: config.path.clone(), source: Box::new(source) };
-    let reader = SerializedFileReader::new(file).map_err(broken)?;
-    let schema = reader.metadata().file_metadata().schema();
-    let header: Vec<String> = schema.get_fields().iter().map(|f| f.name().to_owned()).collect();
-    let layout = Layout::new(config, &header)?;
-    for (index, row) in reader.get_row_iter(None).map_err(broken)?.enumerate() {
-        let row = row.map_err(broken)?;
-        let cells: Vec<Cell> =
-            row.get_column_iter().map(|(_, field)| parquet_cell(field)).collect();
-        let cell = |index: usize| cells.get(index).cloned().unwrap_or(Cell::Empty);
-        observe(layout.observation(index as u64 + 1, cell)?)?;
-    }
-    Ok(())
-}
-
-fn parquet_cell(field: &Field) -> Cell {
-    match field {
-        Field::Null => Cell::Empty,
-        Field::Str(text) => text_cell(text.trim()),
-        Field::Bytes(bytes) => text_cell(&String::from_utf8_lossy(bytes.data())),
-        Field::Byte(value) => Cell::Number(f64::from(*value)),
-        Field::Short(value) => Cell::Number(f64::from(*value)),
-        Field::Int(value) => Cell::Number(f64::from(*value)),
-        Field::Long(value) => Cell::Number(*value as f64),
-        Field::UByte(value) => Cell::Number(f64::from(*value)),
-        Field::UShort(value) => Cell::Number(f64::from(*value)),
-        Field::UInt(value) => Cell::Number(f64::from(*value)),
-        Field::ULong(value) => Cell::Number(*value as f64),
-        Field::Float16(value) => Cell::Number(value.to_f64()),
-        Field::Float(value) => Cell::Number(f64::from(*value)),
-        Field::Double(value) => Cell::Number(*value),
-        Field::TimestampMillis(value) => Cell::Instant(*value as f64 / 1e3),
-        Field::TimestampMicros(value) => Cell::Instant(*value as f64 / 1e6),
-        other => Cell::Text(other.to_string()),
-    }
+    let file = TidyFile::new(&config.path)?;
+    let layout = Layout::new(config, &file.columns()?)?;
+    file.visit(&mut |row| observe(layout.observation(row)?))
 }
 
 /// Where each thing stands in a row.
@@ -226,26 +130,18 @@ impl<'a> Layout<'a> {
         Ok(layout)
     }
 
-    fn observation(
-        &self,
-        line: u64,
-        cell: impl Fn(usize) -> Cell,
-    ) -> Result<Observation, RecordedError> {
-        let name = |place: &Option<Place>| match place.as_ref().map(|place| cell(place.index)) {
-            Some(Cell::Text(text)) => Some(text),
-            Some(Cell::Number(number)) => Some(number.to_string()),
-            _ => None,
+    fn observation(&self, row: &Row<'_>) -> Result<Observation, RecordedError> {
+        let name = |place: &Option<Place>| place.as_ref().and_then(|place| row.text(place.index));
+        let amount = |place: &Option<Place>| {
+            let Some(place) = place else { return Ok(None) };
+            Ok(row.amount(place.index)?.map(|amount| amount * place.scale))
         };
-        let amount = |place: &Option<Place>| match place {
-            Some(place) => self.amount(line, place, &cell(place.index)),
-            None => Ok(None),
-        };
-        let workload = self.workload(line, cell(self.workload.index))?;
+        let workload = self.workload(row)?;
         Ok(Observation {
-            line,
+            line: row.line(),
             container: name(&self.container).unwrap_or_else(|| self.config.container.clone()),
             pod: name(&self.pod).unwrap_or_else(|| workload.name().to_owned()),
-            second: self.second(line, &cell(self.timestamp.index))?,
+            second: self.second(row)?,
             cpu: amount(&self.cpu)?,
             memory: amount(&self.memory)?,
             request_rate: amount(&self.request_rate)?,
@@ -254,69 +150,25 @@ impl<'a> Layout<'a> {
         })
     }
 
-    fn workload(&self, line: u64, cell: Cell) -> Result<WorkloadRef, RecordedError> {
-        let Cell::Text(text) = cell else {
-            return Err(self.refuse(line, &self.workload, &cell, NAME));
-        };
+    fn workload(&self, row: &Row<'_>) -> Result<WorkloadRef, RecordedError> {
+        let place = &self.workload;
+        let text = row.written(place.index).ok_or_else(|| row.refuse(place.index, NAME))?;
         let parsed = if text.contains('/') {
             text.parse()
         } else {
-            WorkloadRef::deployment(&self.config.namespace, &text)
+            WorkloadRef::deployment(&self.config.namespace, text)
         };
         parsed.map_err(|source| RecordedError::Workload {
             path: self.config.path.clone(),
-            line,
-            column: self.workload.name.clone(),
+            line: row.line(),
+            column: place.name.clone(),
             source,
         })
     }
 
-    fn second(&self, line: u64, cell: &Cell) -> Result<f64, RecordedError> {
-        let second = match cell {
-            Cell::Instant(second) | Cell::Number(second) => Some(*second),
-            Cell::Text(text) => instant_of(text),
-            Cell::Empty => None,
-        };
-        let usable = second.filter(|second| second.is_finite() && second.abs() < TOO_LATE);
-        usable.ok_or_else(|| self.refuse(line, &self.timestamp, cell, INSTANT))
+    fn second(&self, row: &Row<'_>) -> Result<f64, RecordedError> {
+        let column = self.timestamp.index;
+        let second = row.instant(column)?;
+        if second.abs() < TOO_LATE { Ok(second) } else { Err(row.refuse_instant(column)) }
     }
-
-    fn amount(&self, line: u64, place: &Place, cell: &Cell) -> Result<Option<f64>, RecordedError> {
-        let number = match cell {
-            Cell::Empty => return Ok(None),
-            Cell::Number(number) => Some(*number),
-            Cell::Text(text) => text.parse::<f64>().ok(),
-            Cell::Instant(_) => None,
-        };
-        match number {
-            Some(number) if !number.is_finite() => Ok(None),
-            Some(number) if number >= 0.0 => Ok(Some(number * place.scale)),
-            _ => Err(self.refuse(line, place, cell, AMOUNT)),
-        }
-    }
-
-    fn refuse(
-        &self,
-        line: u64,
-        place: &Place,
-        cell: &Cell,
-        accepted: &'static str,
-    ) -> RecordedError {
-        let text = match cell {
-            Cell::Empty => String::new(),
-            Cell::Text(text) => text.clone(),
-            Cell::Number(number) | Cell::Instant(number) => number.to_string(),
-        };
-        let (path, column) = (self.config.path.clone(), place.name.clone());
-        RecordedError::Cell { path, line, column, text, accepted }
-    }
-}
-
-/// Seconds since the Unix epoch of a number of them or of an RFC 3339 text.
-fn instant_of(text: &str) -> Option<f64> {
-    let number = text.parse::<f64>().ok();
-    number.or_else(|| {
-        let timestamp: Timestamp = text.parse().ok()?;
-        Some(timestamp.as_second() as f64 + f64::from(timestamp.subsec_nanosecond()) / 1e9)
-    })
 }

@@ -1,5 +1,6 @@
-//! The exported network, answering through ONNX on the embedded tract backend.
+//! The exported network, answering through ONNX: on the embedded tract backend, or on an ONNX Runtime.
 
+use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ort::environment::Environment;
@@ -7,7 +8,7 @@ use ort::session::Session;
 use ort::value::TensorRef;
 use serde::{Deserialize, Serialize};
 
-use crate::error::ForecastError;
+use crate::error::{ForecastError, RuntimeError};
 use crate::levels::Levels;
 use crate::members::hour_of_week::Expected;
 use crate::members::lstm::export;
@@ -55,11 +56,13 @@ impl Origin {
     }
 }
 
-/// A network ready to answer.
+/// A network ready to answer at one origin, the end of the history it was fitted to.
 #[derive(Debug)]
 pub(crate) struct Lstm {
     onnx: Vec<u8>,
     session: Mutex<Session>,
+    /// What it answered: its input never changes, so it runs once.
+    answer: OnceLock<Vec<f32>>,
 }
 
 /// The process' one ONNX environment: the backend never frees one.
@@ -75,6 +78,33 @@ fn environment() -> Result<&'static Environment, ort::Error> {
     Ok(ENVIRONMENT.get_or_init(|| environment))
 }
 
+/// Serves the networks of this process from the ONNX Runtime in the shared library `path`.
+///
+/// Fails when the library does not load, is older than 1.24, or a network has been opened before.
+pub fn use_onnx_runtime(path: &Path) -> Result<(), RuntimeError> {
+    if ENVIRONMENT.get().is_some() {
+        return Err(RuntimeError::TooLate);
+    }
+    let load = |source| RuntimeError::Load { path: path.to_owned(), source };
+    let environment = ort::init_from(path).map_err(load)?.build().map_err(RuntimeError::Start)?;
+    ENVIRONMENT.set(environment).map_err(|_| RuntimeError::TooLate)
+}
+
+/// What a network reads and answers, so that its `lstm.onnx` can be checked in another runtime.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LstmProbe {
+    /// The input `window` in its shape's order: slots before the forecast, one, features; no unit.
+    pub window: Vec<f32>,
+    /// The shape of the window.
+    pub window_shape: [usize; 3],
+    /// The input `ahead` in its shape's order: slots ahead, features; no unit.
+    pub ahead: Vec<f32>,
+    /// The shape of what is known ahead.
+    pub ahead_shape: [usize; 2],
+    /// The output, slots ahead times quantiles, in spreads about the profile.
+    pub output: Vec<f32>,
+}
+
 impl Lstm {
     /// Exports `network` for `reach` slots and opens the file.
     pub(crate) fn new(network: &Network, reach: usize) -> Result<Self, ort::Error> {
@@ -84,7 +114,7 @@ impl Lstm {
     /// Opens bytes that [`export::read`] has passed.
     pub(crate) fn open(onnx: Vec<u8>) -> Result<Self, ort::Error> {
         let session = Session::builder(environment()?)?.commit_from_memory(&onnx)?;
-        Ok(Self { onnx, session: Mutex::new(session) })
+        Ok(Self { onnx, session: Mutex::new(session), answer: OnceLock::new() })
     }
 
     /// The ONNX file.
@@ -92,9 +122,14 @@ impl Lstm {
         &self.onnx
     }
 
-    /// The quantiles of the slots from `origin` on, as many as the network reaches.
+    /// The quantiles of the slots from `origin` on, as many as the network reaches; `origin` is always the same.
     pub(crate) fn levels(&self, origin: &Origin) -> Result<Vec<Levels>, ForecastError> {
-        let outputs = self.run(origin).map_err(ForecastError::Onnx)?;
+        let outputs = if let Some(outputs) = self.answer.get() {
+            outputs
+        } else {
+            let outputs = self.run(origin).map_err(ForecastError::Onnx)?;
+            self.answer.get_or_init(|| outputs)
+        };
         if outputs.len() != origin.reach() * OUTPUTS {
             return Err(ForecastError::Shape(outputs.len()));
         }
@@ -102,6 +137,17 @@ impl Lstm {
         Ok(slots
             .map(|(&(levels, spread), out)| in_units(Expected { levels, spread }, out))
             .collect())
+    }
+
+    /// What the session reads at `origin`, and answers when it is run now.
+    pub(crate) fn probe(&self, origin: &Origin) -> Result<LstmProbe, ForecastError> {
+        Ok(LstmProbe {
+            window: origin.window.clone(),
+            window_shape: [WINDOW, 1, INPUTS],
+            ahead: origin.ahead.clone(),
+            ahead_shape: [origin.reach(), AHEAD],
+            output: self.run(origin).map_err(ForecastError::Onnx)?,
+        })
     }
 
     fn run(&self, origin: &Origin) -> Result<Vec<f32>, ort::Error> {
