@@ -176,7 +176,8 @@ async fn the_same_upload_and_seed_give_the_same_files() {
     let upload = upload();
     let mut versions = Vec::new();
     for id in ["job-1", "job-2"] {
-        let job = worker.train(header(&upload, id), upload.chunks(0).collect()).await.unwrap();
+        let header = v1::TrainHeader { force: true, ..header(&upload, id) };
+        let job = worker.train(header, upload.chunks(0).collect()).await.unwrap();
         assert_eq!(job.state(), v1::TrainingState::Published, "{}", job.message);
         versions.push(files_of(library.path(), &job.version));
     }
