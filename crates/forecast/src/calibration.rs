@@ -14,6 +14,10 @@ const DEEPEST: f64 = 6.9;
 /// together. Full trust made the pinball loss of unseen days 5 % worse on the seasonal series of
 /// `bitbrains_vms_15min.csv.gz`, with 28 days of history.
 const TRUST_ORIGINS: f64 = 28.0;
+/// Days added to those that were seen, each as if it had been worse than all: with `n` days behind it, a level `q` is
+/// aimed at as `1 - (1 - q) n / (n + 4)`. Without it a stated 0.95 held for 0.92 of the unseen slots of the seasonal
+/// series of `service_metrics_1min.csv.gz`, with it for 0.93.
+const UNSEEN_DAYS: f64 = 4.0;
 
 /// What is left when a strategy is tried on days that took no part in its choice or calibration.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,10 +62,13 @@ impl<'a> Fused<'a> {
         seen.sort_by(f64::total_cmp);
         let origins = self.origins.len() - usize::from(left_out.is_some());
         let trust = origins as f64 / (origins as f64 + TRUST_ORIGINS);
-        let trust = if self.calibrate { trust } else { 0.0 };
         LEVELS.map(|level| {
-            let stated = depth(level);
-            if level > 0.5 { stated + trust * (conformal(&seen, level) - stated) } else { stated }
+            if level <= 0.5 || !self.calibrate {
+                return depth(level);
+            }
+            let aim = 1.0 - (1.0 - level) * origins as f64 / (origins as f64 + UNSEEN_DAYS);
+            let stated = depth(aim);
+            stated + trust * (conformal(&seen, aim) - stated)
         })
     }
 

@@ -100,7 +100,7 @@ impl Contest {
 }
 
 /// A loss this much above the least, as a share of it, counts a third as much.
-const NEAR: f64 = 0.02;
+const NEAR: f64 = 0.05;
 
 /// `weights` brought to sum 1, those too small to matter left out.
 fn rounded(weights: Shares) -> Shares {

@@ -3,8 +3,10 @@
 //! An earlier day counts less the older it is, more when it is the same weekday, and is scaled towards the
 //! level of the last day. With a week of data an hour has been seen seven times, too few for a tail of its own; so half
 //! of each quantile comes from the hour's own days, and half from its median and spread with the errors
-//! of all hours, each divided by the spread of its hour. How fast days age is not chosen but averaged over:
-//! on few days the choice would follow noise.
+//! of all hours, each divided by the spread of its hour. How fast days age, how much the weekday counts and how much of
+//! a change of level is carried forward is not chosen once: views that do it differently are averaged, each by how
+//! far it was off on the last days (exponential weights; Cesa-Bianchi and Lugosi, "Prediction, Learning, and
+//! Games", 2006, chapter 2).
 
 mod errors;
 mod past;
@@ -12,16 +14,14 @@ mod past;
 use serde::{Deserialize, Serialize};
 
 use self::errors::Errors;
-use self::past::Past;
+use self::past::{Past, View};
 use crate::levels::{Levels, uncrossed};
 use crate::members::naive::Naive;
 use crate::season::Season;
 use crate::slots::History;
 
-/// Shares a day keeps of its weight per day.
-const PACES: [f64; 3] = [0.7, 0.85, 0.93];
-/// The pace of the profile that the LSTM departs from and that carries are compared at.
-const PROFILE_PACE: f64 = PACES[1];
+/// How fast a view loses weight: an error one half above the least on a single day divides it by e twice.
+const RATE: f64 = 4.0;
 
 /// A fitted profile: the quantiles of the week after the history, slot by slot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,17 +46,23 @@ pub(crate) struct Expected {
 impl HourOfWeek {
     /// The profile of `history`.
     pub(crate) fn fit(history: &History, season: Season) -> Self {
-        let past = Past::new(history, season).with_best_carry();
-        let parts = PACES.map(|pace| Part::new(&past, pace));
-        let entries = 7 * past.entries();
-        let week = (0..entries).map(|entry| {
+        let past = Past::new(history, season);
+        let parts: Vec<Part> = View::all().into_iter().map(|view| Part::new(&past, view)).collect();
+        let shares = shares(&parts);
+        let weighed = || shares.iter().zip(&parts).filter(|(share, _)| **share > 0.0);
+        let average = |value: &dyn Fn(&Part) -> f64| weighed().map(|(s, part)| s * value(part)).sum();
+        let entry = |entry: i64| {
             let n = past.end + entry * past.width;
-            mean(&parts.each_ref().map(|part| part.levels(&past, n)))
-        });
-        let hours = (0..past.entries() as usize).map(|hour| {
-            parts.iter().map(|part| part.spreads[hour]).sum::<f64>() / PACES.len() as f64
-        });
-        Self { first: past.end, week: week.collect(), spreads: hours.collect(), width: past.width }
+            let said: Vec<(f64, Levels)> =
+                weighed().map(|(share, part)| (*share, part.levels(&past, n))).collect();
+            std::array::from_fn(|level| said.iter().map(|(s, levels)| s * levels[level]).sum())
+        };
+        Self {
+            first: past.end,
+            week: (0..7 * past.entries()).map(entry).collect(),
+            spreads: (0..past.entries() as usize).map(|hour| average(&|p| p.spreads[hour])).collect(),
+            width: past.width,
+        }
     }
 
     /// The same with the quantiles of `naive` for a week of slots, `day` a day.
@@ -100,14 +106,15 @@ impl HourOfWeek {
 /// What the profile, without carrying levels forward, expected of each slot of `history` the day before,
 /// and expects of the `ahead` slots after it; `None` for the first day.
 pub(crate) fn trace(history: &History, season: Season, ahead: i64) -> Vec<Option<Expected>> {
-    let past = Past::new(history, season).without_carry();
+    let past = Past::new(history, season);
+    let view = View::profile(season);
     let total = history.len() as i64 + ahead;
     let mut trace = vec![None; total as usize];
     let mut errors = Errors::new(&past);
     let days = history.len() as i64 / past.day;
     for back in (0..=days).rev() {
         let origin = past.end - back * past.day;
-        let own = past.entries_after(origin, back, PROFILE_PACE);
+        let own = past.entries_after(origin, back, &view);
         let slots = origin..(origin + past.day).min(history.first + total);
         if origin - history.first < past.day {
             continue;
@@ -133,25 +140,41 @@ pub(crate) fn trace(history: &History, season: Season, ahead: i64) -> Vec<Option
     trace
 }
 
-/// The profile at one pace.
+/// Shares below this are left out.
+const NO_SAY: f64 = 1e-3;
+
+/// Shares that sum to 1, falling with how far a part was off on the last days above the one least off.
+fn shares(parts: &[Part]) -> Vec<f64> {
+    let least = parts.iter().map(|part| part.off).fold(f64::INFINITY, f64::min);
+    let excess = |part: &Part| if least > 0.0 { part.off / least - 1.0 } else { 0.0 };
+    let raw = parts.iter().map(|part| (-RATE * excess(part) * part.days).exp());
+    let kept: Vec<f64> = raw.map(|share| if share < NO_SAY { 0.0 } else { share }).collect();
+    let total: f64 = kept.iter().sum();
+    kept.into_iter().map(|share| share / total).collect()
+}
+
+/// The profile in one view.
 struct Part {
-    pace: f64,
+    view: View,
     spreads: Vec<f64>,
     residuals: Levels,
-    measured: bool,
+    /// How far it was off on the last days, and their weight; 0 without any.
+    off: f64,
+    days: f64,
 }
 
 impl Part {
-    fn new(past: &Past<'_>, pace: f64) -> Self {
-        let errors = Errors::measured(past, pace);
+    fn new(past: &Past<'_>, view: View) -> Self {
+        let errors = Errors::measured(past, &view);
         let spreads = errors.spreads(past.floor());
         let residuals = errors.residuals(&spreads);
-        Self { pace, spreads, residuals, measured: !errors.is_empty() }
+        let (off, days) = errors.size();
+        Self { view, spreads, residuals, off, days }
     }
 
     fn levels(&self, past: &Past<'_>, n: i64) -> Levels {
-        let own = past.quantiles(n, 0, self.pace);
-        if !self.measured {
+        let own = past.quantiles(n, 0, &self.view);
+        if self.days <= 0.0 {
             return own;
         }
         let entry = ((n - past.end) / past.width).rem_euclid(past.entries()) as usize;
@@ -162,12 +185,6 @@ impl Part {
 /// Half an hour's own quantiles, half its median with the errors of all hours.
 fn shared(own: &Levels, residuals: &Levels, spread: f64) -> Levels {
     std::array::from_fn(|level| 0.5 * (own[level] + own[0] + spread * residuals[level]))
-}
-
-fn mean(parts: &[Levels; PACES.len()]) -> Levels {
-    std::array::from_fn(|level| {
-        parts.iter().map(|part| part[level]).sum::<f64>() / PACES.len() as f64
-    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! How far past days were off what was known before each.
 
-use super::past::Past;
+use super::past::{Past, View};
 use crate::levels::{Levels, weighted_levels};
 
 /// Last days whose errors are measured.
-pub(super) const ERROR_DAYS: i64 = 10;
+pub(super) const ERROR_DAYS: i64 = 14;
 /// Share an error keeps of its weight per day.
 const ERROR_PACE: f64 = 0.93;
 /// Days of evidence at which an hour's own spread weighs as much as that of all hours.
@@ -16,28 +16,34 @@ pub(super) struct Errors {
     hours: Vec<(f64, f64)>,
     /// Entry, error, weight.
     all: Vec<(usize, f64, f64)>,
+    /// Slots in a day.
+    slots: i64,
 }
 
 impl Errors {
     pub(super) fn new(past: &Past<'_>) -> Self {
-        Self { hours: vec![(0.0, 0.0); past.entries() as usize], all: Vec::new() }
+        Self { hours: vec![(0.0, 0.0); past.entries() as usize], all: Vec::new(), slots: past.day }
     }
 
     /// The errors of the last days, but for the first two of the history, which are forecast from.
-    pub(super) fn measured(past: &Past<'_>, pace: f64) -> Self {
+    pub(super) fn measured(past: &Past<'_>, view: &View) -> Self {
         let mut errors = Self::new(past);
         let days = (past.history.len() as i64 / past.day - 2).clamp(0, ERROR_DAYS);
         for back in (1..=days).rev() {
             let origin = past.end - back * past.day;
             errors.age();
-            errors.add_day(past, origin, &past.entries_after(origin, back, pace));
+            errors.add_day(past, origin, &past.entries_after(origin, back, view));
         }
         errors
     }
 
-    /// Weighted sum of the sizes of the errors.
-    pub(super) fn size(&self) -> f64 {
-        self.all.iter().map(|(_, error, weight)| weight * error.abs()).sum()
+    /// Weighted sum of the sizes of the errors, and the weight of the days behind it.
+    pub(super) fn size(&self) -> (f64, f64) {
+        let sum = |(size, total): (f64, f64), (_, error, weight): &(usize, f64, f64)| {
+            (size + weight * error.abs(), total + weight)
+        };
+        let (size, total) = self.all.iter().fold((0.0, 0.0), sum);
+        (size, total / self.slots as f64)
     }
 
     pub(super) fn is_empty(&self) -> bool {
