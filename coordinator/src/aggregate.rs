@@ -33,13 +33,24 @@ pub(crate) struct Application<'a> {
     steps_per_slot: u32,
 }
 
-/// CPU of a workload per slot, in cores over all replicas, and why.
+/// What the callers' load changes about a workload's CPU, and why.
 pub(crate) struct AdjustedCpu {
-    /// At the policy's quantile.
-    pub(crate) path: Vec<f64>,
-    /// What the callers' load changed, per slot; 1 where nothing.
-    pub(crate) factors: Vec<f64>,
+    /// Cores over all replicas per slot at the policy's quantile, after the change.
+    path: Vec<f64>,
+    /// The change as a factor per slot; `None` where the forecast is 0 and has none.
+    factors: Vec<Option<f64>>,
     pub(crate) justification: Justification,
+}
+
+impl AdjustedCpu {
+    /// Another path of the same forecast after the same change.
+    pub(crate) fn adjusted(&self, path: &[f64]) -> Vec<f64> {
+        let adjust = |(value, (factor, at_quantile)): (&f64, (&Option<f64>, &f64))| match factor {
+            Some(factor) => value * factor,
+            None => value.max(*at_quantile),
+        };
+        path.iter().zip(self.factors.iter().zip(&self.path)).map(adjust).collect()
+    }
 }
 
 /// The request rate by the workload's own forecast and by its callers, per slot.
@@ -63,7 +74,7 @@ impl<'a> Application<'a> {
         Self { inputs, quantile: policy.quantile, traffic, surges, steps_per_slot }
     }
 
-    /// The workload's CPU at the policy's quantile; `None` where its forecast has no CPU.
+    /// What the callers' load changes about the workload's CPU; `None` where its forecast has no CPU.
     pub(crate) fn adjusted_cpu(&self, forecast: &Forecast) -> Option<AdjustedCpu> {
         let signal = forecast.signals.get(&Signal::Cpu)?;
         let own = path_at(signal, self.quantile)?.1;
@@ -75,7 +86,7 @@ impl<'a> Application<'a> {
             ..Justification::default()
         };
         let path = self.follow_callers(forecast, own, &mut justification);
-        let factor = |(adjusted, own): (&f64, &f64)| if *own > 0.0 { adjusted / own } else { 1.0 };
+        let factor = |(adjusted, own): (&f64, &f64)| (*own > 0.0).then(|| adjusted / own);
         let factors = path.iter().zip(own).map(factor).collect();
         Some(AdjustedCpu { path, factors, justification })
     }

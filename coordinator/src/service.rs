@@ -19,7 +19,7 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::what_if::{WhatIfError, what_if};
-use crate::{CoordinatorConfig, Outcome, run};
+use crate::{CoordinatorConfig, CpuPath, Outcome, run};
 
 const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
 /// Outcomes remembered: a day of plans every half an hour.
@@ -135,6 +135,7 @@ impl Service {
         if request.quantile != 0.0 {
             config.policy.quantile =
                 Quantile::new(request.quantile).map_err(|e| FieldError::new("quantile", e))?;
+            config.policy.cpu_path = CpuPath::Quantile;
         }
         if let Some(horizon) = request.horizon {
             let hours = horizon.seconds / 3600;
