@@ -140,7 +140,7 @@ mod tests {
         ) {
             let oom = OomRule { expiry: SignedDuration::from_hours(expiry), ..OomRule::default() };
             let memory_ratchet = Ratchet { half_life: SignedDuration::from_hours(half_life) };
-            let policy = Policy { oom, memory_ratchet, ..Policy::default() };
+            let policy = Policy { memory_ratchet, oom, ..Policy::default() };
             let wanted = Bytes::new(wanted).ceil_mebibyte();
             let (found, note) = kept(need(wanted), &usage(&days, kills.clone()), &policy, now());
             prop_assert!(found.slots.iter().all(|slot| *slot == found.slots[0]));

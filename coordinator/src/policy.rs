@@ -242,7 +242,8 @@ mod tests {
         assert_eq!(policy.memory, Policy::default().memory);
         let text = "cpu_path: quantile\nrisk_price: 160\nmemory_ratchet: {half_life_hours: 6}\noom: {least_added: 1Gi, expiry_hours: 24}\n";
         let policy: Policy = serde_saphyr::from_str(text).unwrap();
-        assert_eq!((policy.cpu_path, policy.risk_price.get()), (CpuPath::Quantile, 160.0));
+        let risk_price = RiskPrice::new(160.0).unwrap();
+        assert_eq!((policy.cpu_path, policy.risk_price), (CpuPath::Quantile, risk_price));
         assert_eq!(policy.memory_ratchet.half_life.as_hours(), 6);
         assert_eq!(policy.oom.least_added, Bytes::from_mebibytes(1024));
         assert_eq!(policy.oom.ceiling, OomRule::default().ceiling);

@@ -167,8 +167,11 @@ mod tests {
         let mut signal = signal(&[]);
         assert_eq!(signal.record_nearest(RiskPrice::DEFAULT), None);
         signal.request_records = [40.0, 80.0, 160.0].map(record).to_vec();
-        let nearest = |price| signal.record_nearest(RiskPrice::new(price).unwrap()).unwrap().price;
-        assert_eq!([1.0, 80.0, 110.0, 120.0, 1e9].map(nearest), [40.0, 80.0, 80.0, 160.0, 160.0]);
+        let nearest = |price| signal.record_nearest(RiskPrice::new(price).unwrap());
+        let pairs = [(1.0, 40.0), (80.0, 80.0), (110.0, 80.0), (120.0, 160.0), (1e9, 160.0)];
+        for (price, found) in pairs {
+            assert_eq!(nearest(price), Some(record(found)), "{price}");
+        }
     }
 
     #[test]
