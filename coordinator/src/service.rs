@@ -177,3 +177,29 @@ fn run_status(error: &crate::RunError) -> Status {
 fn what_if_status(error: &WhatIfError) -> Status {
     FieldError::new("entries", error).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config_for(quantile: f64) -> Result<CoordinatorConfig, FieldError> {
+        let service = Service {
+            config: CoordinatorConfig::default(),
+            plans: Mutex::default(),
+            newest: watch::Sender::new(None),
+            stop: CancellationToken::new(),
+        };
+        service.config_for(&v1::RecommendRequest { quantile, horizon: None })
+    }
+
+    #[test]
+    fn a_quantile_that_is_asked_for_takes_the_place_of_the_configured_rule() {
+        let asked = config_for(0.9).unwrap().policy;
+        assert_eq!(
+            (asked.quantile, asked.cpu_path),
+            (Quantile::new(0.9).unwrap(), CpuPath::Quantile)
+        );
+        assert_eq!(config_for(0.0).unwrap().policy, CoordinatorConfig::default().policy);
+        assert_eq!(config_for(1.0).unwrap_err().path(), "quantile");
+    }
+}
