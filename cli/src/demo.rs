@@ -10,8 +10,8 @@ use mora_collector::{
     Collector, CollectorConfig, Lookback, SimulatedConfig, SimulatedSource, TrainingConfig, serve,
 };
 use mora_coordinator::{
-    ClusterConfig, CoordinatorConfig, Format, Outcome, Policy, exit_of, render, statistical_plan,
-    write_whole,
+    ClusterConfig, CoordinatorConfig, CpuPath, Format, Outcome, Policy, exit_of, plan, render,
+    statistical_plan, write_whole,
 };
 use mora_core::{Plan, Series, Signal, Step, WorkloadRef};
 use mora_model_worker::WorkerConfig;
@@ -137,9 +137,11 @@ fn next_day(boutique: &Boutique, plan: &Plan, now: Timestamp) -> BTreeMap<Worklo
     workloads.filter_map(|w| Some((w.clone(), observed(w)?))).collect()
 }
 
-/// How the plan and the statistical baseline fare on the simulated next day.
+/// How the plan, the same plan by a quantile and the statistical baseline fare on the simulated next day.
 fn findings(outcome: &Outcome, actual: &BTreeMap<WorkloadRef, Series>) -> Vec<String> {
     let baseline = statistical_plan("baseline", &outcome.evidence, &Policy::default());
+    let policy = Policy { cpu_path: CpuPath::Quantile, ..Policy::default() };
+    let by_quantile = plan("quantile", &outcome.evidence, &policy);
     let held = |plan: &Plan, scheduled: bool| {
         let mut hindsight = Hindsight::default();
         for recommendation in &plan.recommendations {
@@ -162,6 +164,11 @@ fn findings(outcome: &Outcome, actual: &BTreeMap<WorkloadRef, Series>) -> Vec<St
     vec![
         format!("the simulated next day, hourly schedule: {}", held(&outcome.plan, true)),
         format!("the simulated next day, one request for the day: {}", held(&outcome.plan, false)),
+        format!(
+            "the simulated next day, hourly schedule by the {} quantile: {}",
+            policy.quantile,
+            held(&by_quantile, true)
+        ),
         format!("the simulated next day, p95 baseline: {}", held(&baseline, false)),
     ]
 }

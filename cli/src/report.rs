@@ -72,6 +72,8 @@ fn summary(plan: &Plan) -> String {
         "basis",
         "pinball ratio",
         "coverage",
+        "requested per used",
+        "above request",
     ];
     let head: String = head.iter().map(|name| format!("<th>{name}</th>")).collect();
     let rows: String = plan.recommendations.iter().map(summary_row).collect();
@@ -84,6 +86,7 @@ fn summary_row(recommendation: &Recommendation) -> String {
     let share = |value: Option<f64>, digits: usize| {
         value.map_or_else(|| "–".to_owned(), |v| format!("{v:.digits$}"))
     };
+    let record = justification.request_record;
     let cells = [
         format!(
             "<a href=\"#{}\">{}</a>",
@@ -98,6 +101,8 @@ fn summary_row(recommendation: &Recommendation) -> String {
         escape(&basis(&recommendation.source)),
         share(justification.pinball_ratio, 2),
         share(justification.observed_coverage, 3),
+        share(record.map(|record| record.overhead), 2),
+        share(record.map(|record| record.above), 4),
     ];
     let cells: String = cells.iter().map(|cell| format!("<td>{cell}</td>")).collect();
     format!("<tr>{cells}</tr>\n")

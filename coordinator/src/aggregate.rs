@@ -21,6 +21,8 @@ const YOUNG: SignedDuration = SignedDuration::from_hours(72);
 const SURGE: f64 = 1.1;
 /// An entry that causes less than this share of a workload's load does not decide about it.
 const MINOR_SHARE: f64 = 0.1;
+/// A path is multiplied by at most this for the callers' load: CPU without a measured slope follows no further.
+const MOST_FACTOR: f64 = 2.0;
 /// Pinball loss over the baseline's where no back-test says better.
 const UNKNOWN_LOSS: f64 = 1.0;
 
@@ -33,13 +35,39 @@ pub(crate) struct Application<'a> {
     steps_per_slot: u32,
 }
 
-/// CPU of a workload per slot, in cores over all replicas, and why.
+/// What the callers' load changes about a workload's CPU, and why.
 pub(crate) struct AdjustedCpu {
-    /// At the policy's quantile.
-    pub(crate) path: Vec<f64>,
-    /// What the callers' load changed, per slot; 1 where nothing.
-    pub(crate) factors: Vec<f64>,
+    /// The change of each slot.
+    changes: Vec<Change>,
     pub(crate) justification: Justification,
+}
+
+impl AdjustedCpu {
+    /// A path of the forecast, in cores over all replicas, after the change.
+    pub(crate) fn adjusted(&self, path: &[f64]) -> Vec<f64> {
+        path.iter().zip(&self.changes).map(|(cores, change)| change.of(*cores)).collect()
+    }
+}
+
+/// The change of one slot: a factor, and cores that are added to it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Change {
+    factor: f64,
+    added: f64,
+}
+
+impl Change {
+    /// The change that turns `own` cores into `adjusted`: a factor of up to [`MOST_FACTOR`], the rest as an amount.
+    ///
+    /// An idle slot can grow a thousandfold, which no other path should be multiplied by.
+    fn new(own: f64, adjusted: f64) -> Self {
+        let factor = if own > 0.0 { (adjusted / own).min(MOST_FACTOR) } else { 1.0 };
+        Self { factor, added: (adjusted - factor * own).max(0.0) }
+    }
+
+    fn of(self, cores: f64) -> f64 {
+        cores * self.factor + self.added
+    }
 }
 
 /// The request rate by the workload's own forecast and by its callers, per slot.
@@ -63,7 +91,7 @@ impl<'a> Application<'a> {
         Self { inputs, quantile: policy.quantile, traffic, surges, steps_per_slot }
     }
 
-    /// The workload's CPU at the policy's quantile; `None` where its forecast has no CPU.
+    /// What the callers' load changes about the workload's CPU; `None` where its forecast has no CPU.
     pub(crate) fn adjusted_cpu(&self, forecast: &Forecast) -> Option<AdjustedCpu> {
         let signal = forecast.signals.get(&Signal::Cpu)?;
         let own = path_at(signal, self.quantile)?.1;
@@ -75,9 +103,8 @@ impl<'a> Application<'a> {
             ..Justification::default()
         };
         let path = self.follow_callers(forecast, own, &mut justification);
-        let factor = |(adjusted, own): (&f64, &f64)| if *own > 0.0 { adjusted / own } else { 1.0 };
-        let factors = path.iter().zip(own).map(factor).collect();
-        Some(AdjustedCpu { path, factors, justification })
+        let changes = own.iter().zip(&path).map(|(own, path)| Change::new(*own, *path)).collect();
+        Some(AdjustedCpu { changes, justification })
     }
 
     /// How much more a young or surging workload needs than its history shows, in [1, 2], and why.
@@ -294,4 +321,26 @@ fn rate_step(evidence: &Evidence) -> Step {
     let steps =
         evidence.datasets.values().filter_map(|d| d.request_rate.as_ref().map(Series::step));
     steps.min().unwrap_or(Step::MINUTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_grows_by_the_factor_of_the_callers_load_and_beyond_twofold_by_the_amount() {
+        for (own, adjusted, other, expected) in [
+            (2.0, 2.0, 3.0, 3.0),
+            (2.0, 1.6, 3.0, 2.4),
+            (2.0, 3.0, 3.0, 4.5),
+            (2.0, 6.0, 3.0, 8.0),
+            (0.001, 1.0, 0.5, 1.998),
+            (0.0, 1.0, 0.5, 1.5),
+            (0.0, 0.0, 0.5, 0.5),
+        ] {
+            let change = Change::new(own, adjusted);
+            assert!((change.of(own) - adjusted).abs() < 1e-12, "{own} to {adjusted}");
+            assert!((change.of(other) - expected).abs() < 1e-12, "{own} to {adjusted}: {other}");
+        }
+    }
 }

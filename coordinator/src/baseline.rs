@@ -7,6 +7,7 @@ use mora_core::{
 use crate::Policy;
 use crate::draft::{Draft, Need};
 use crate::evidence::Inputs;
+use crate::memory::kept;
 
 /// The needs of a workload's containers by the rule, and a sentence for each container it cannot size.
 ///
@@ -29,14 +30,15 @@ pub(crate) fn baseline_drafts(
                 continue;
             }
         };
-        let notes = raise.iter().map(|(_, reason)| reason.clone()).collect();
+        let (memory, note) = kept(needs.1, usage, policy, evidence.now);
+        let notes = raise.iter().map(|(_, reason)| reason.clone()).chain(note).collect();
         drafts.push(Draft {
             workload: dataset.workload.clone(),
             container: container.clone(),
             replicas: dataset.current_replicas(),
             claim: usage.claim,
             cpu: needs.0,
-            memory: needs.1,
+            memory,
             source: source.clone(),
             justification: Justification { notes, ..Justification::default() },
         });

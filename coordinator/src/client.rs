@@ -53,6 +53,7 @@ fn peak_to_wire(workload: &WorkloadRef, request: &ForecastRequest) -> v1::Foreca
         slot: Some(duration_to_wire(request.slot.times(1))),
         quantiles: request.quantiles.iter().map(|quantile| quantile.get()).collect(),
         start: Some(timestamp_to_wire(request.start)),
+        risk_price: Some(request.risk_price.get()),
     }
 }
 

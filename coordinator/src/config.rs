@@ -95,3 +95,48 @@ impl CoordinatorConfig {
         (self.horizon_hours as usize * 3600 / self.slot().seconds() as usize).max(1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use mora_runtime::{ConfigError, load_config};
+
+    use super::*;
+    use crate::CpuPath;
+
+    fn policy(text: &str) -> Result<Policy, ConfigError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        write!(file, "policy:\n  {text}\n").unwrap();
+        load_config::<CoordinatorConfig>(Some(file.path())).map(|config| config.policy)
+    }
+
+    #[test]
+    fn a_file_overlays_the_rules_for_cpu_and_memory_key_by_key() {
+        let read = policy("cpu_path: quantile\n  risk_price: 160\n  oom: {factor: 2}").unwrap();
+        let default = Policy::default();
+        assert_eq!(
+            (read.cpu_path, read.risk_price.get().to_string()),
+            (CpuPath::Quantile, "160".to_owned())
+        );
+        assert_eq!(read.oom, mora_core::OomRule { factor: 2.0, ..default.oom });
+        assert_eq!(
+            (read.memory_ratchet, read.quantile),
+            (default.memory_ratchet, default.quantile)
+        );
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_is_refused_with_its_key() {
+        let refused = |text| policy(text).unwrap_err().to_string();
+        for (text, key) in [
+            ("risk_price: -1", "policy.risk_price"),
+            ("oom: {factor: 0.5}", "policy.oom"),
+            ("oom: {expires: 1}", "expires"),
+            ("memory_ratchet: {half_life_hours: soon}", "policy.memory_ratchet"),
+        ] {
+            let message = refused(text);
+            assert!(message.contains(key), "no `{key}` in: {message}");
+        }
+    }
+}

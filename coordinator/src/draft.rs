@@ -1,13 +1,15 @@
 //! What one container needs, before the cluster has a say.
 
 use mora_core::{
-    Bytes, Dataset, Forecast, Justification, Millicores, Quantile, ResourceClaim, Signal, Source,
-    WorkloadRef,
+    Bytes, Dataset, Forecast, Justification, Millicores, Quantile, ResourceClaim, Signal,
+    SignalForecast, Source, WorkloadRef,
 };
 
 use crate::aggregate::{AdjustedCpu, Application, highest, path_at};
 use crate::baseline::memory_baseline;
+use crate::cpu_path::Chosen;
 use crate::evidence::Inputs;
+use crate::memory::kept;
 
 /// The need for one resource, per replica.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,16 +54,22 @@ pub(crate) fn forecast_drafts(
     let Inputs { evidence, policy } = application.inputs;
     let cpu = application.adjusted_cpu(forecast).ok_or("its forecast has no CPU")?;
     let signal = &forecast.signals[&Signal::Cpu];
+    let chosen = Chosen::new(signal, policy).ok_or("its forecast has no CPU")?;
     let dataset = evidence.datasets.get(&forecast.workload);
     let replicas = dataset.map_or(forecast.replicas, Dataset::current_replicas).max(1);
     let source =
         Source::Forecast { rung: signal.rung, model_version: forecast.model_version.clone() };
     let mut drafts = Vec::new();
     for part in parts(forecast, dataset) {
-        let mut justification = cpu.justification.clone();
-        justification.notes.extend(quantile_note(forecast, policy.quantile));
-        let need = cpu_need(forecast, &cpu, part.cpu_share / f64::from(replicas));
-        let memory = memory_need(forecast, &part, application.inputs)?;
+        let share = part.cpu_share / f64::from(replicas);
+        let need = cpu_need(forecast, &cpu, chosen.path, share);
+        let (memory, memory_note) = memory_need(forecast, &part, application.inputs)?;
+        let notes = cpu.justification.notes.iter().chain(&chosen.notes).cloned();
+        let justification = Justification {
+            request_record: chosen.record,
+            notes: notes.chain(memory_note).collect(),
+            ..cpu.justification.clone()
+        };
         drafts.push(Draft {
             workload: forecast.workload.clone(),
             container: part.container,
@@ -92,21 +100,13 @@ fn parts(forecast: &Forecast, dataset: Option<&Dataset>) -> Vec<Part> {
     vec![Part { container, claim: ResourceClaim::default(), cpu_share: 1.0, memory_share: 1.0 }]
 }
 
-fn quantile_note(forecast: &Forecast, wanted: Quantile) -> Option<String> {
-    let (found, _) = path_at(&forecast.signals[&Signal::Cpu], wanted)?;
-    (found != wanted)
-        .then(|| format!("its worker answers no quantile {wanted}, so {found} is used instead"))
-}
-
-/// CPU by the adjusted path; the bounds are the median and the highest path, adjusted alike.
-fn cpu_need(forecast: &Forecast, cpu: &AdjustedCpu, share: f64) -> Need<Millicores> {
+/// `share` of the CPU by `path`, adjusted; the bounds are the median and the highest quantile, adjusted alike.
+fn cpu_need(forecast: &Forecast, cpu: &AdjustedCpu, path: &[f64], share: f64) -> Need<Millicores> {
     let amount = |cores: f64| Millicores::from_cores(cores * share).unwrap_or_default();
     let paths = &forecast.signals[&Signal::Cpu].paths;
-    let peak = |path: Option<&Vec<f64>>| {
-        let adjusted = path.into_iter().flatten().zip(&cpu.factors).map(|(c, f)| c * f);
-        amount(adjusted.fold(0.0, f64::max))
-    };
-    let slots: Vec<Millicores> = cpu.path.iter().map(|cores| amount(*cores)).collect();
+    let peak =
+        |path: Option<&Vec<f64>>| amount(path.map_or(0.0, |path| highest(&cpu.adjusted(path))));
+    let slots: Vec<Millicores> = cpu.adjusted(path).into_iter().map(amount).collect();
     let most = slots.iter().copied().max().unwrap_or_default();
     Need {
         lower: peak(median(paths)).min(most),
@@ -119,29 +119,43 @@ fn median(paths: &std::collections::BTreeMap<Quantile, Vec<f64>>) -> Option<&Vec
     paths.iter().find(|(quantile, _)| quantile.get() >= 0.5).map(|(_, path)| path)
 }
 
-/// Memory is the same in every slot: what a process holds it seldom gives back.
+/// Memory is the same in every slot: what a process holds it seldom gives back. With a sentence where its history
+/// raised it.
 fn memory_need(
     forecast: &Forecast,
     part: &Part,
-    Inputs { evidence, policy }: Inputs<'_>,
-) -> Result<Need<Bytes>, String> {
-    let Some(signal) = forecast.signals.get(&Signal::Memory) else {
-        let usage = evidence
-            .datasets
-            .get(&forecast.workload)
-            .and_then(|dataset| dataset.containers.get(&part.container));
-        let reason = || "its forecast has no memory and its history not enough of it".to_owned();
-        return usage.and_then(|u| memory_baseline(u, policy, evidence.slots)).ok_or_else(reason);
+    inputs: Inputs<'_>,
+) -> Result<(Need<Bytes>, Option<String>), String> {
+    let Inputs { evidence, policy } = inputs;
+    let dataset = evidence.datasets.get(&forecast.workload);
+    let usage = dataset.and_then(|dataset| dataset.containers.get(&part.container));
+    let need = match forecast.signals.get(&Signal::Memory) {
+        Some(signal) => forecast_memory(signal, part.memory_share, inputs),
+        None => usage
+            .and_then(|usage| memory_baseline(usage, policy, evidence.slots))
+            .ok_or("its forecast has no memory and its history not enough of it")?,
     };
+    Ok(match usage {
+        Some(usage) => kept(need, usage, policy, evidence.now),
+        None => (need, None),
+    })
+}
+
+/// `share` of the memory by the policy's quantile and margin.
+fn forecast_memory(
+    signal: &SignalForecast,
+    share: f64,
+    Inputs { evidence, policy }: Inputs<'_>,
+) -> Need<Bytes> {
     let margin = 1.0 + policy.memory_margin.get();
     let amount = |path: Option<&[f64]>, factor: f64| {
-        let bytes = highest(path.unwrap_or_default()) * factor * part.memory_share;
+        let bytes = highest(path.unwrap_or_default()) * factor * share;
         Bytes::from_measured(bytes).unwrap_or_default()
     };
     let target = amount(path_at(signal, policy.quantile).map(|(_, path)| path), margin);
-    Ok(Need {
+    Need {
         slots: vec![target; evidence.slots],
         lower: amount(median(&signal.paths).map(Vec::as_slice), 1.0).min(target),
         upper: amount(signal.paths.values().next_back().map(Vec::as_slice), margin).max(target),
-    })
+    }
 }

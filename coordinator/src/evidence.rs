@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use mora_core::{CallGraph, Capacity, Dataset, Forecast, Step, WorkloadRef};
+use mora_core::{CallGraph, Capacity, Dataset, Forecast, RiskPrice, Step, WorkloadRef};
 
 use crate::{ForecastRequest, Policy, validate};
 
@@ -59,6 +59,7 @@ impl Evidence {
             slot: self.slot,
             slots: self.slots,
             quantiles: Vec::new(),
+            risk_price: RiskPrice::DEFAULT,
         }
     }
 }

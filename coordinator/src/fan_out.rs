@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::Timestamp;
-use mora_core::{Forecast, Quantile, Step, WorkloadRef};
+use mora_core::{Forecast, Quantile, RiskPrice, Step, WorkloadRef};
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -37,6 +37,8 @@ pub struct ForecastRequest {
     pub slots: usize,
     /// The quantiles wanted; empty for those the worker prefers.
     pub quantiles: Vec<Quantile>,
+    /// What a share of samples above the requests costs.
+    pub risk_price: RiskPrice,
 }
 
 /// Why one call to a worker gave no forecast; the text is a sentence without a full stop.
@@ -221,6 +223,8 @@ mod tests {
     fn forecast(workload: &WorkloadRef, request: &ForecastRequest, value: f64) -> Forecast {
         let cpu = SignalForecast {
             paths: [(Quantile::new(0.99).unwrap(), vec![value; request.slots])].into(),
+            requests: vec![1.0; request.slots],
+            request_records: Vec::new(),
             rung: Rung::Ensemble,
             members: Vec::new(),
             skill: Skill { pinball_ratio: None, origins: 0 },
@@ -247,6 +251,7 @@ mod tests {
             slot: Step::HOUR,
             slots: 24,
             quantiles: Vec::new(),
+            risk_price: RiskPrice::DEFAULT,
         };
         fan_out(workers, workers.workers(), &request, limits).await
     }

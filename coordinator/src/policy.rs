@@ -1,6 +1,9 @@
-//! What the operator decides: the cap, the quantile, priorities and bounds.
+//! What the operator decides: the cap, the path of the forecast to request, priorities and bounds.
 
-use mora_core::{Bytes, Capacity, Millicores, Quantile, StatisticalRule, WorkloadRef};
+use mora_core::{
+    Bytes, Capacity, Millicores, OomRule, Quantile, Ratchet, RiskPrice, StatisticalRule,
+    WorkloadRef,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
@@ -50,12 +53,20 @@ pub struct Policy {
     /// Share of what the nodes can allocate that all requests together may take, above 0; 0.8.
     #[serde(deserialize_with = "above_zero")]
     pub cap: Share,
-    /// The path of the forecast that becomes the request; 0.99.
+    /// Which path of the forecast becomes the CPU request; `least_cost`.
+    pub cpu_path: CpuPath,
+    /// What a share of samples above the CPU request costs, in mean usages, on the path of least cost; 80.
+    pub risk_price: RiskPrice,
+    /// The path of the forecast that load along the call graph, memory and, where `cpu_path` says so, CPU follow; 0.99.
     pub quantile: Quantile,
     /// Whether one request holds for the whole horizon or one per slot; `peak`.
     pub requests: RequestShape,
     /// Memory added to the forecast, as a share of it; 0.15, because too little memory kills.
     pub memory_margin: Share,
+    /// How slowly memory falls after it was used; by half a day.
+    pub memory_ratchet: Ratchet,
+    /// What a container that ran out of memory gets; 100 MiB or a fifth more, up to 64 GiB, for a week.
+    pub oom: OomRule,
     /// Which workloads are served first when capacity is short; the first pattern that matches counts.
     pub priorities: Vec<PriorityRule>,
     /// The priority of every other workload; 0.
@@ -76,9 +87,13 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             cap: Share(0.8),
+            cpu_path: CpuPath::LeastCost,
+            risk_price: RiskPrice::DEFAULT,
             quantile: Quantile::new(0.99).expect("0.99 lies between 0 and 1"),
             requests: RequestShape::Peak,
             memory_margin: Share(0.15),
+            memory_ratchet: Ratchet::default(),
+            oom: OomRule::default(),
             priorities: Vec::new(),
             default_priority: 0,
             cpu: Allowed { min_allowed: Millicores::new(10), max_allowed: None },
@@ -113,6 +128,16 @@ impl Policy {
 fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
     let share = Share::deserialize(deserializer)?;
     if share.0 > 0.0 { Ok(share) } else { Err(serde::de::Error::custom("must be above 0")) }
+}
+
+/// Which path of the forecast becomes the CPU request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CpuPath {
+    /// The path of least cost at the policy's price of risk.
+    LeastCost,
+    /// The path of the policy's quantile.
+    Quantile,
 }
 
 /// How requests follow the forecast.
@@ -215,11 +240,32 @@ mod tests {
         assert_eq!(policy.cpu.max_allowed, Some(Millicores::new(2000)));
         assert_eq!(policy.priority(&"shop/frontend".parse().unwrap()), 10);
         assert_eq!(policy.memory, Policy::default().memory);
+        let text = "cpu_path: quantile\nrisk_price: 160\nmemory_ratchet: {half_life_hours: 6}\noom: {least_added: 1Gi, expiry_hours: 24}\n";
+        let policy: Policy = serde_saphyr::from_str(text).unwrap();
+        let risk_price = RiskPrice::new(160.0).unwrap();
+        assert_eq!((policy.cpu_path, policy.risk_price), (CpuPath::Quantile, risk_price));
+        assert_eq!(policy.memory_ratchet.half_life.as_hours(), 6);
+        assert_eq!(policy.oom.least_added, Bytes::from_mebibytes(1024));
+        assert_eq!(policy.oom.ceiling, OomRule::default().ceiling);
     }
 
     #[test]
     fn values_out_of_range_and_unknown_keys_are_refused() {
-        for text in ["cap: 0", "cap: 1.1", "quantile: 99", "cpu_floor: -0.1", "caps: 0.8"] {
+        let texts = [
+            "cap: 0",
+            "cap: 1.1",
+            "quantile: 99",
+            "cpu_floor: -0.1",
+            "caps: 0.8",
+            "risk_price: 0",
+            "risk_price: .inf",
+            "cpu_path: cheapest",
+            "oom: {factor: 0.5}",
+            "oom: {expiry: 24}",
+            "oom: {expiry_hours: -1}",
+            "memory_ratchet: {half_life: 24}",
+        ];
+        for text in texts {
             assert!(serde_saphyr::from_str::<Policy>(text).is_err(), "{text}");
         }
     }

@@ -116,11 +116,12 @@ fn table(plan: &Plan) -> String {
         "memory",
         "basis",
         "coverage",
+        "above",
     ]);
     for recommendation in &plan.recommendations {
         table.add_row(row(recommendation));
     }
-    for column in [2, 3, 4, 5, 6, 8] {
+    for column in [2, 3, 4, 5, 6, 8, 9] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -141,9 +142,12 @@ fn table(plan: &Plan) -> String {
     text
 }
 
-fn row(recommendation: &Recommendation) -> [String; 9] {
+fn row(recommendation: &Recommendation) -> [String; 10] {
     let current = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
-    let coverage = recommendation.justification.observed_coverage;
+    let percent = |share: Option<f64>, digits: usize| {
+        share.map_or_else(|| "-".to_owned(), |share| format!("{:.digits$} %", share * 100.0))
+    };
+    let justification = &recommendation.justification;
     let workload = &recommendation.workload;
     let Target { current: cpu, target: cpu_target, .. } = recommendation.cpu;
     let Target { current: memory, target: memory_target, .. } = recommendation.memory;
@@ -156,7 +160,8 @@ fn row(recommendation: &Recommendation) -> [String; 9] {
         current(memory.map(|m| m.to_string())),
         memory_target.to_string(),
         basis(&recommendation.source),
-        coverage.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0)),
+        percent(justification.observed_coverage, 1),
+        percent(justification.request_record.map(|record| record.above), 2),
     ]
 }
 

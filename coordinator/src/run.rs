@@ -100,7 +100,8 @@ pub async fn run_with(
     }
     let (slot, slots) = (config.slot(), config.slots());
     let start = slot.floor(now);
-    let request = ForecastRequest { start, slot, slots, quantiles: quantiles(config) };
+    let risk_price = config.policy.risk_price;
+    let request = ForecastRequest { start, slot, slots, quantiles: quantiles(config), risk_price };
     let forecasts = ask(config, &workloads, &request).await;
     let graph = call_graph(config, &datasets)?;
     let capacity = capacity(config, &workloads).await?;

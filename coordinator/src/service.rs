@@ -19,7 +19,7 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use crate::what_if::{WhatIfError, what_if};
-use crate::{CoordinatorConfig, Outcome, run};
+use crate::{CoordinatorConfig, CpuPath, Outcome, run};
 
 const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
 /// Outcomes remembered: a day of plans every half an hour.
@@ -135,6 +135,7 @@ impl Service {
         if request.quantile != 0.0 {
             config.policy.quantile =
                 Quantile::new(request.quantile).map_err(|e| FieldError::new("quantile", e))?;
+            config.policy.cpu_path = CpuPath::Quantile;
         }
         if let Some(horizon) = request.horizon {
             let hours = horizon.seconds / 3600;
@@ -175,4 +176,30 @@ fn run_status(error: &crate::RunError) -> Status {
 
 fn what_if_status(error: &WhatIfError) -> Status {
     FieldError::new("entries", error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config_for(quantile: f64) -> Result<CoordinatorConfig, FieldError> {
+        let service = Service {
+            config: CoordinatorConfig::default(),
+            plans: Mutex::default(),
+            newest: watch::Sender::new(None),
+            stop: CancellationToken::new(),
+        };
+        service.config_for(&v1::RecommendRequest { quantile, horizon: None })
+    }
+
+    #[test]
+    fn a_quantile_that_is_asked_for_takes_the_place_of_the_configured_rule() {
+        let asked = config_for(0.9).unwrap().policy;
+        assert_eq!(
+            (asked.quantile, asked.cpu_path),
+            (Quantile::new(0.9).unwrap(), CpuPath::Quantile)
+        );
+        assert_eq!(config_for(0.0).unwrap().policy, CoordinatorConfig::default().policy);
+        assert_eq!(config_for(1.0).unwrap_err().path(), "quantile");
+    }
 }

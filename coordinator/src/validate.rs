@@ -1,5 +1,7 @@
 //! Refusing answers that no plan should be built on.
 
+use std::fmt;
+
 use mora_core::{Forecast, Quantile, Signal, SignalForecast, WorkloadRef};
 use thiserror::Error;
 
@@ -7,6 +9,24 @@ use crate::ForecastRequest;
 
 /// How far a higher path may lie below a lower one, as a share, and still be rounding.
 const ROUNDING: f64 = 1e-9;
+
+/// One of the paths of a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathName {
+    /// That of a quantile.
+    Quantile(Quantile),
+    /// What to request.
+    Requests,
+}
+
+impl fmt::Display for PathName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Quantile(quantile) => f.pad(&format!("path at {quantile}")),
+            Self::Requests => f.pad("request path"),
+        }
+    }
+}
 
 /// Why a forecast is not used.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -29,27 +49,25 @@ pub enum Rejection {
     NoPath(Signal),
     /// A path has another number of slots.
     #[error(
-        "the worker's path of {signal} at {quantile} has {found} slots where {wanted} were asked for; ask for a horizon its model reaches"
+        "the worker's {path} of {signal} has {found} slots where {wanted} were asked for; ask for a horizon its model reaches"
     )]
     WrongLength {
         /// The signal.
         signal: Signal,
-        /// The quantile.
-        quantile: Quantile,
+        /// The path.
+        path: PathName,
         /// Slots in the path.
         found: usize,
         /// Slots asked for.
         wanted: usize,
     },
     /// A value is negative, infinite or not a number.
-    #[error(
-        "the worker's path of {signal} at {quantile} holds {value} in slot {slot}; roll its model back"
-    )]
+    #[error("the worker's {path} of {signal} holds {value} in slot {slot}; roll its model back")]
     Impossible {
         /// The signal.
         signal: Signal,
-        /// The quantile.
-        quantile: Quantile,
+        /// The path.
+        path: PathName,
         /// Index of the slot.
         slot: usize,
         /// The value.
@@ -96,19 +114,32 @@ fn check_signal(signal: Signal, forecast: &SignalForecast, wanted: usize) -> Res
     }
     let mut below: Option<&[f64]> = None;
     for (&quantile, path) in &forecast.paths {
-        if path.len() != wanted {
-            return Err(Rejection::WrongLength { signal, quantile, found: path.len(), wanted });
-        }
-        let possible = |value: &f64| value.is_finite() && *value >= 0.0;
-        if let Some(slot) = path.iter().position(|value| !possible(value)) {
-            return Err(Rejection::Impossible { signal, quantile, slot, value: path[slot] });
-        }
+        check_path((signal, PathName::Quantile(quantile)), path, wanted)?;
         if let Some(slot) = below.and_then(|lower| first_crossing(lower, path)) {
             return Err(Rejection::Crossing { signal, quantile, slot });
         }
         below = Some(path);
     }
-    Ok(())
+    // A worker older than the request path answers none.
+    if forecast.requests.is_empty() {
+        return Ok(());
+    }
+    check_path((signal, PathName::Requests), &forecast.requests, wanted)
+}
+
+fn check_path(
+    (signal, path): (Signal, PathName),
+    values: &[f64],
+    wanted: usize,
+) -> Result<(), Rejection> {
+    if values.len() != wanted {
+        return Err(Rejection::WrongLength { signal, path, found: values.len(), wanted });
+    }
+    let possible = |value: &f64| value.is_finite() && *value >= 0.0;
+    match values.iter().position(|value| !possible(value)) {
+        Some(slot) => Err(Rejection::Impossible { signal, path, slot, value: values[slot] }),
+        None => Ok(()),
+    }
 }
 
 fn first_crossing(lower: &[f64], higher: &[f64]) -> Option<usize> {
@@ -119,12 +150,14 @@ fn first_crossing(lower: &[f64], higher: &[f64]) -> Option<usize> {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use mora_core::{Rung, Skill, Step};
+    use mora_core::{RiskPrice, Rung, Skill, Step};
 
     fn forecast(paths: &[(f64, &[f64])]) -> Forecast {
         let path = |(q, values): &(f64, &[f64])| (Quantile::new(*q).unwrap(), values.to_vec());
         let cpu = SignalForecast {
             paths: paths.iter().map(path).collect(),
+            requests: Vec::new(),
+            request_records: Vec::new(),
             rung: Rung::Ensemble,
             members: Vec::new(),
             skill: Skill { pinball_ratio: None, origins: 0 },
@@ -148,6 +181,7 @@ mod tests {
             slot: Step::HOUR,
             slots: 2,
             quantiles: Vec::new(),
+            risk_price: RiskPrice::DEFAULT,
         };
         validate(forecast, &"shop/cart".parse().unwrap(), &request)
     }
@@ -169,6 +203,22 @@ mod tests {
             refuse(&[(0.5, &[1.0, 2.0]), (0.9, &[1.0, 1.0])]),
             Crossing { slot: 1, .. }
         ));
+    }
+
+    #[test]
+    fn a_request_path_is_checked_where_there_is_one() {
+        let check = |requests: &[f64]| {
+            let mut forecast = forecast(&[(0.5, &[1.0, 2.0])]);
+            forecast.signals.get_mut(&Signal::Cpu).unwrap().requests = requests.to_vec();
+            check(&forecast)
+        };
+        assert_eq!((check(&[]), check(&[0.5, 3.0])), (Ok(()), Ok(())));
+        let error = check(&[1.0]).unwrap_err();
+        let path = PathName::Requests;
+        assert!(matches!(error, Rejection::WrongLength { path: p, found: 1, .. } if p == path));
+        let error = check(&[1.0, f64::NAN]).unwrap_err();
+        assert!(matches!(error, Rejection::Impossible { slot: 1, .. }));
+        assert!(error.to_string().contains("request path of"), "{error}");
     }
 
     #[test]

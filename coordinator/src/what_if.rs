@@ -39,8 +39,8 @@ pub fn what_if(
             return Err(WhatIfError::NoForecast(workload.clone()));
         };
         for signal in [Signal::Cpu, Signal::RequestRate] {
-            let paths =
-                forecast.signals.get_mut(&signal).into_iter().flat_map(|s| s.paths.values_mut());
+            let Some(signal) = forecast.signals.get_mut(&signal) else { continue };
+            let paths = signal.paths.values_mut().chain([&mut signal.requests]);
             paths.flatten().for_each(|value| *value *= factor);
         }
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use mora_core::{Forecast, Quantile, Signal};
+use mora_core::{Forecast, Signal, SignalForecast};
 use mora_forecast::{ForecastError, SignalModel};
 
 use crate::paired::pairs;
+use crate::request::PeakQuery;
 use crate::{Comparison, Manifest};
 
 /// The fitted signals of one version, ready to answer.
@@ -37,20 +37,18 @@ impl WorkloadModel {
         })
     }
 
-    /// Forecasts `slots` slots from `start`, for the signals in `wanted` that the model knows.
+    /// Forecasts the signals of `query` that the model knows, with what to request for each.
     ///
     /// Fails when a signal's model cannot answer for that range.
-    pub fn forecast(
-        &self,
-        start: Timestamp,
-        slots: usize,
-        quantiles: &[Quantile],
-        wanted: &[Signal],
-    ) -> Result<Forecast, ForecastError> {
+    pub(crate) fn forecast(&self, query: &PeakQuery) -> Result<Forecast, ForecastError> {
+        let PeakQuery { start, slots, risk_price, .. } = *query;
+        let wanted = &query.signals;
         let mut signals = BTreeMap::new();
         let mut warnings = Vec::new();
         for (signal, model) in self.signals.iter().filter(|(signal, _)| wanted.contains(signal)) {
-            signals.insert(*signal, model.forecast(start, slots, quantiles)?);
+            let requests = model.requests(start, slots, risk_price.get())?;
+            let forecast = model.forecast(start, slots, &query.quantiles)?;
+            signals.insert(*signal, SignalForecast { requests, ..forecast });
             warnings.extend(model.warnings(start).into_iter().map(|w| format!("{signal}: {w}")));
         }
         let missing = wanted.iter().filter(|signal| !self.signals.contains_key(signal));

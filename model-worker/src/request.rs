@@ -1,7 +1,7 @@
 //! Checking what clients ask for.
 
 use jiff::{SignedDuration, Timestamp};
-use mora_core::{Quantile, Signal, Step, WorkloadRef};
+use mora_core::{Quantile, RiskPrice, Signal, Step, WorkloadRef};
 use mora_proto::{FieldError, step_from_wire, timestamp_from_wire, v1};
 
 use crate::jobs::JobHeader;
@@ -18,6 +18,7 @@ pub(crate) struct PeakQuery {
     pub(crate) start: Timestamp,
     pub(crate) slots: usize,
     pub(crate) quantiles: Vec<Quantile>,
+    pub(crate) risk_price: RiskPrice,
 }
 
 /// The query a request stands for, for a model with slots of width `slot` and data until `data_until`.
@@ -41,7 +42,13 @@ pub(crate) fn peak_query(
         start: start(request, slot, data_until)?,
         slots: slots(request, slot)?,
         quantiles: quantiles(&request.quantiles)?,
+        risk_price: risk_price(request.risk_price)?,
     })
+}
+
+fn risk_price(asked: Option<f64>) -> Result<RiskPrice, FieldError> {
+    let price = asked.map(RiskPrice::new).transpose();
+    Ok(price.map_err(|e| FieldError::new("risk_price", e))?.unwrap_or_default())
 }
 
 fn signals(request: &v1::ForecastPeakRequest) -> Result<Vec<Signal>, FieldError> {
@@ -175,6 +182,7 @@ mod tests {
         let query = ask(|_| ()).unwrap();
         assert_eq!((query.start, query.slots, query.quantiles.len()), (at(3 * 3600), 24, 4));
         assert_eq!(query.signals, Signal::ALL);
+        assert_eq!(query.risk_price, RiskPrice::DEFAULT);
     }
 
     #[test]
@@ -186,6 +194,9 @@ mod tests {
         assert_eq!(path(ask(|r| r.quantiles = vec![0.5, 1.0])), "quantiles[1]");
         assert_eq!(path(ask(|r| r.quantiles = vec![0.5; 17])), "quantiles");
         assert_eq!(path(ask(|r| r.signals = vec![1, 0])), "signals[1]");
+        for price in [0.0, -80.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(path(ask(|r| r.risk_price = Some(price))), "risk_price");
+        }
         let early = mora_proto::timestamp_to_wire(at(0));
         assert_eq!(path(ask(|r| r.start = Some(early))), "start");
     }

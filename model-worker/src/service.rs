@@ -36,9 +36,7 @@ impl ForecastService for Service {
             )
         })?;
         let query = peak_query(&request, model.manifest.slot, model.manifest.data_until)?;
-        let forecast = tokio::task::spawn_blocking(move || {
-            model.forecast(query.start, query.slots, &query.quantiles, &query.signals)
-        });
+        let forecast = tokio::task::spawn_blocking(move || model.forecast(&query));
         let forecast = forecast.await.map_err(|error| Status::internal(error.to_string()))?;
         let forecast = forecast.map_err(|error| Status::internal(error.to_string()))?;
         Ok(Response::new((&forecast).into()))

@@ -100,8 +100,16 @@ impl Running {
     }
 
     async fn forecast(&self) -> Result<v1::ForecastPeakResponse, tonic::Status> {
+        self.forecast_at(None).await
+    }
+
+    async fn forecast_at(
+        &self,
+        risk_price: Option<f64>,
+    ) -> Result<v1::ForecastPeakResponse, tonic::Status> {
         let request = v1::ForecastPeakRequest {
             workload: Some((&workload()).into()),
+            risk_price,
             ..v1::ForecastPeakRequest::default()
         };
         let mut client = ForecastServiceClient::new(self.channel.clone());
@@ -130,6 +138,34 @@ async fn a_trained_worker_answers_and_answers_the_same_after_a_restart() {
     let restarted = Running::start(library.path()).await;
     assert_eq!(restarted.forecast().await.unwrap(), before);
     restarted.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_to_request_is_answered_at_the_price_asked_for_with_its_record() {
+    let library = tempfile::tempdir().unwrap();
+    let worker = Running::start(library.path()).await;
+    let upload = upload();
+    worker.train(header(&upload, "job-1"), upload.chunks(0).collect()).await.unwrap();
+    let answer = |price| {
+        let worker = &worker;
+        async move { worker.forecast_at(price).await.unwrap().signals.swap_remove(0) }
+    };
+    let (default, same) = (answer(None).await, answer(Some(80.0)).await);
+    assert_eq!(default, same);
+    assert_eq!(default.requests.len(), default.paths[0].values.len());
+    let sum = |signal: &v1::SignalForecast| signal.requests.iter().sum::<f64>();
+    let (cheap, dear) = (answer(Some(20.0)).await, answer(Some(1280.0)).await);
+    assert!(sum(&cheap) < sum(&dear), "{} to {}", sum(&cheap), sum(&dear));
+    assert_eq!((&cheap.paths, &cheap.request_records), (&dear.paths, &dear.request_records));
+    let records = &default.request_records;
+    let record = records.iter().find(|r| (r.risk_price - 80.0).abs() < 1e-9).unwrap();
+    assert!(record.days >= 3 && record.overhead_ratio > 1.0 && record.above_share < 0.1);
+    let described = worker.models().await.swap_remove(0).signals.swap_remove(0);
+    assert_eq!((&described.request_records, described.requests.len()), (records, 0));
+    let refused = worker.forecast_at(Some(0.0)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("`risk_price`"), "{refused}");
+    worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

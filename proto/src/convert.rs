@@ -22,6 +22,12 @@ where
         .collect()
 }
 
+/// The value itself when it is finite and not negative.
+fn amount(value: f64, name: &str) -> Result<f64, FieldError> {
+    let value = finite(value, name)?;
+    (value >= 0.0).then_some(value).ok_or_else(|| FieldError::new(name, "is negative"))
+}
+
 /// The value itself when it is finite.
 fn finite(value: f64, name: &str) -> Result<f64, FieldError> {
     value

@@ -31,6 +31,8 @@ pub fn write_cluster_metrics<W: Write>(datasets: &[Dataset], out: W) -> io::Resu
     write_replica_set_owners(out, datasets)?;
     write_claims(out, datasets, "kube_pod_container_resource_requests", requested)?;
     write_claims(out, datasets, "kube_pod_container_resource_limits", limited)?;
+    write_oom_kills(out, datasets, "kube_pod_container_status_last_terminated_reason")?;
+    write_oom_kills(out, datasets, "kube_pod_container_status_last_terminated_timestamp")?;
     text.finish()
 }
 
@@ -161,6 +163,41 @@ fn write_claims<W: Write>(
     Ok(())
 }
 
+/// What is said of the last end of a container from the first out-of-memory kill on: 1 for the reason, else its time.
+fn write_oom_kills<W: Write>(
+    out: &mut OpenMetricsWriter<W>,
+    datasets: &[Dataset],
+    name: &str,
+) -> io::Result<()> {
+    let is_reason = name.ends_with("_reason");
+    out.family(name, MetricKind::Gauge)?;
+    for dataset in datasets {
+        for (container, usage) in &dataset.containers {
+            for (pod, series) in &usage.memory {
+                let mut labels = pod_labels(dataset, pod, container).to_vec();
+                labels.extend(is_reason.then_some(("reason", "OOMKilled")));
+                let ends = ends(usage, pod, series);
+                let value = |end: Timestamp| if is_reason { 1.0 } else { end.as_second() as f64 };
+                out.series(name, &labels, ends.map(|(time, end)| (time, value(end))))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whenever `series` of `pod` was observed after a kill: the time, and that of the last kill.
+fn ends<'a>(
+    usage: &'a ContainerUsage,
+    pod: &'a str,
+    series: &'a Series,
+) -> impl Iterator<Item = (Timestamp, Timestamp)> + 'a {
+    let last = move |time| {
+        let before = usage.oom_kills.iter().filter(|kill| kill.pod == pod && kill.killed <= time);
+        before.map(|kill| kill.killed).max()
+    };
+    present(series, 1.0).filter_map(move |(time, _)| Some((time, last(time)?)))
+}
+
 fn requested(claim: &ResourceClaim) -> [ClaimedQuantity; 2] {
     [
         ("cpu", "core", claim.cpu_request.map(Millicores::cores)),
@@ -246,7 +283,7 @@ fn present(series: &Series, value: f64) -> impl Iterator<Item = (Timestamp, f64)
 
 #[cfg(test)]
 mod tests {
-    use mora_core::Step;
+    use mora_core::{OomKill, Step};
 
     use super::*;
 
@@ -263,7 +300,10 @@ mod tests {
         };
         let pod = "cart-6d5c8b7f9d-x7k2p".to_owned();
         let cpu = [(pod.clone(), series(&[Some(0.5), None, Some(1.0)]))].into();
-        let usage = ContainerUsage { claim, cpu, memory: [(pod, series(&[Some(9.0)]))].into() };
+        let memory = [(pod.clone(), series(&[Some(9.0), Some(9.0)]))].into();
+        let killed = Timestamp::from_second(30).unwrap();
+        let oom_kills = [OomKill { killed, pod, peak: mora_core::Bytes::MEBIBYTE }].into();
+        let usage = ContainerUsage { claim, cpu, memory, oom_kills };
         dataset.containers.insert("server".to_owned(), usage);
         dataset.calls.insert("shop/frontend".parse().unwrap(), series(&[Some(2.0)]));
         dataset.request_rate = Some(series(&[Some(2.0)]));
@@ -314,9 +354,20 @@ mod tests {
     }
 
     #[test]
+    fn a_kill_is_the_last_end_of_its_container_from_then_on() {
+        let text = text();
+        let of = |line: &&str| line.starts_with("kube_pod_container_status");
+        let ends: Vec<_> = text.lines().filter(of).collect();
+        assert_eq!(ends.len(), 2, "{ends:?}");
+        assert!(ends[0].ends_with("reason=\"OOMKilled\"} 1 60"), "{ends:?}");
+        assert!(ends[1].ends_with("container=\"server\"} 30 60"), "{ends:?}");
+    }
+
+    #[test]
     fn a_claim_states_only_what_the_container_claims() {
         let text = text();
-        let claims: Vec<_> = text.lines().filter(|line| line.starts_with("kube_pod_c")).collect();
+        let of = |line: &&str| line.starts_with("kube_pod_container_resource");
+        let claims: Vec<_> = text.lines().filter(of).collect();
         assert_eq!(claims.len(), 4, "{claims:?}");
         assert!(claims[0].ends_with("resource=\"cpu\",unit=\"core\"} 0.25 0"), "{claims:?}");
         assert!(

@@ -4,6 +4,7 @@ mod boutique;
 mod grid;
 mod seasonal;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use jiff::{SignedDuration, Timestamp};
-use mora_core::{Dataset, SeriesError, Step, WorkloadError};
+use mora_core::{
+    Bytes, ContainerUsage, Dataset, OomKill, Series, SeriesError, Step, WorkloadError,
+};
 use mora_simulation::{Boutique, BoutiqueError, BoutiqueOptions};
 use thiserror::Error;
 
@@ -82,15 +85,24 @@ impl Recording {
     ///
     /// They are read from the folder `MORA_SHARED_DATA` names, by default `../shared/data` beside the
     /// repository. Where neither is, nine simulated days of the boutique stand in, and standard output
-    /// says so. Fails when a file is absent from the folder or malformed.
+    /// says so. The last workload with a memory limit reaches it two hours before the end. Fails when a file is absent from the folder or malformed.
     pub fn load(now: Timestamp) -> Result<Self, RecordingError> {
         let newest = Step::MINUTE.floor(now.saturating_sub(Self::AGE).unwrap_or(now));
         let folder = env::var_os("MORA_SHARED_DATA").map(PathBuf::from);
         let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-        match folder.or_else(|| beside.is_dir().then_some(beside)) {
+        let mut recording = match folder.or_else(|| beside.is_dir().then_some(beside)) {
             Some(folder) => Self::recorded(folder, newest),
             None => Self::simulated(newest),
+        }?;
+        let killed = newest.saturating_sub(SignedDuration::from_hours(2)).unwrap_or(newest);
+        let containers =
+            recording.datasets.iter_mut().rev().flat_map(|d| d.containers.values_mut());
+        let mut limited = containers.filter_map(|usage| Some((usage.claim.memory_limit?, usage)));
+        if let Some((limit, usage)) = limited.next() {
+            usage.oom_kills = kills(usage, killed, limit);
         }
+        drop(limited);
+        Ok(recording)
     }
 
     fn recorded(folder: PathBuf, newest: Timestamp) -> Result<Self, RecordingError> {
@@ -116,6 +128,14 @@ impl Recording {
         let datasets = Boutique::new(options)?.datasets();
         Ok(Self { origin: Origin::Simulated, datasets, newest })
     }
+}
+
+/// The kill of every pod that was observed at `killed`, each at its limit.
+fn kills(usage: &ContainerUsage, killed: Timestamp, limit: Bytes) -> BTreeSet<OomKill> {
+    let until = killed.saturating_add(Step::MINUTE.times(1)).unwrap_or(killed);
+    let observed = |series: &Series| series.between(killed, until).coverage() > 0.0;
+    let pods = usage.memory.iter().filter(|(_, series)| observed(series));
+    pods.map(|(pod, _)| OomKill { killed, pod: pod.clone(), peak: limit }).collect()
 }
 
 fn open(folder: &Path, file: &str) -> Result<GzDecoder<File>, RecordingError> {

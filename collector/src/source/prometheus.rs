@@ -6,6 +6,7 @@ mod api;
 mod assemble;
 mod config;
 mod error;
+mod oom;
 mod owners;
 mod points;
 mod promql;
@@ -77,6 +78,7 @@ impl PrometheusSource {
         for (bound, query) in claims {
             assembly.add_claims(bound, api.instant(&query, lookback.to).await?);
         }
+        self.add_oom_kills(api, namespace, lookback, &mut assembly).await?;
         self.add_traffic(api, namespace, lookback, &mut assembly).await?;
         Ok(assembly.into_datasets())
     }
@@ -91,6 +93,23 @@ impl PrometheusSource {
         let pods = api.range(&promql::pod_owners(namespace), &windows).await?;
         let replica_sets = api.range(&promql::replica_set_owners(namespace), &windows).await?;
         Ok(Owners::new(&pods, &replica_sets))
+    }
+
+    /// Adds the out-of-memory kills; without kube-state-metrics there are none.
+    async fn add_oom_kills(
+        &self,
+        api: &Api,
+        namespace: &str,
+        lookback: &Lookback,
+        assembly: &mut Assembly<'_>,
+    ) -> Result<(), PrometheusError> {
+        let query =
+            promql::oom_kills(namespace, lookback.step, self.config.scrape_interval_seconds);
+        let times = api.range(&query.times, lookback).await?;
+        if !times.is_empty() {
+            assembly.add_oom_kills(&times, &api.range(&query.limits, lookback).await?);
+        }
+        Ok(())
     }
 
     /// Adds what the first of the configured metrics with an answer says.

@@ -1,12 +1,12 @@
 use jiff::Timestamp;
 use mora_core::{
-    CallGraph, CallRatio, Confidence, ContainerUsage, Dataset, Forecast, Quantile, ResourceClaim,
-    Rung, Series, Signal, SignalForecast, Skill, Step,
+    CallGraph, CallRatio, Confidence, ContainerUsage, Dataset, Forecast, OomKill, Quantile,
+    RequestRecord, ResourceClaim, Rung, Series, Signal, SignalForecast, Skill, Step,
 };
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Pattern, PriorityRule, Share, learn_call_graph};
+use crate::{CpuPath, Pattern, PriorityRule, Share, learn_call_graph, what_if};
 
 const SLOTS: usize = 24;
 const MIB: f64 = 1_048_576.0;
@@ -19,13 +19,16 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_700_006_400).unwrap()
 }
 
-/// A path per quantile: the median is `median`, the others lie 10, 20 and 30 % above it.
+/// A path per quantile: the median is `median`, the others lie 10, 20 and 30 % above it, and so does the request
+/// path.
 fn signal(median: &[f64]) -> SignalForecast {
     let path = |(quantile, factor)| {
         (Quantile::new(quantile).unwrap(), median.iter().map(|value| value * factor).collect())
     };
     SignalForecast {
         paths: [(0.5, 1.0), (0.9, 1.1), (0.95, 1.2), (0.99, 1.3)].into_iter().map(path).collect(),
+        requests: median.iter().map(|value| value * 1.3).collect(),
+        request_records: vec![RequestRecord { price: 80.0, overhead: 1.3, above: 0.01, days: 7 }],
         rung: Rung::Ensemble,
         members: Vec::new(),
         skill: Skill { pinball_ratio: Some(0.8), origins: 5 },
@@ -70,6 +73,7 @@ fn history(name: &str, cpu: f64, rate: f64, days: usize) -> Dataset {
         },
         cpu: pods(cpu / 2.0),
         memory: pods(80.0 * MIB),
+        ..ContainerUsage::default()
     };
     dataset.containers.insert("server".to_owned(), usage);
     let rates = (0..steps).map(|i| Some(if i % 12 == 0 { 1.3 * rate } else { rate }));
@@ -149,6 +153,112 @@ fn the_peak_of_the_chosen_path_becomes_the_request_of_each_replica() {
     assert_eq!(cart.schedule[10].cpu, Millicores::new(130));
     assert_eq!(cart.justification.pinball_ratio, Some(0.8));
     assert_eq!(cart.justification.own_cpu_peak, Some(2.6));
+}
+
+/// The evidence of one cart whose request path is `requests`.
+fn with_requests(requests: &[f64]) -> Evidence {
+    let mut evidence = evidence(
+        vec![history("cart", 1.0, 20.0, 10)],
+        vec![forecast("cart", &peak_at(9, 2.0), &[20.0; SLOTS])],
+    );
+    let cart = evidence.forecasts.get_mut(&workload("cart")).unwrap().as_mut().unwrap();
+    cart.signals.get_mut(&Signal::Cpu).unwrap().requests = requests.to_vec();
+    evidence
+}
+
+#[test]
+fn the_request_path_decides_about_cpu_and_a_quantile_only_where_it_is_asked_for() {
+    let evidence = with_requests(&peak_at(12, 3.0));
+    let least_cost = plan("p1", &evidence, &Policy::default());
+    let cart = of(&least_cost, "cart");
+    assert_eq!(cart.cpu.target, Millicores::new(1500), "3.0 cores over 2 replicas");
+    assert_eq!(cart.schedule[12].cpu, Millicores::new(1500));
+    assert_eq!(cart.schedule[9].cpu, Millicores::new(150));
+    assert!(cart.cpu.upper_bound >= cart.cpu.target && cart.cpu.lower_bound <= cart.cpu.target);
+    assert_eq!(cart.justification.request_record.unwrap().days, 7);
+    assert!(cart.justification.notes.iter().any(|note| note.contains("risk price of 80")));
+    assert_eq!(cart.justification.own_cpu_peak, Some(2.6), "of the quantile");
+    let scheduled = Policy { requests: RequestShape::Schedule, ..Policy::default() };
+    let scheduled = plan("p2", &evidence, &scheduled);
+    assert_eq!(of(&scheduled, "cart").cpu.target, Millicores::new(150), "of the first slot");
+    let quantile = Policy { cpu_path: CpuPath::Quantile, ..Policy::default() };
+    let quantile = plan("p3", &evidence, &quantile);
+    assert_eq!(of(&quantile, "cart").cpu.target, Millicores::new(1300));
+    assert_eq!(of(&quantile, "cart").justification.request_record, None);
+}
+
+#[test]
+fn a_worker_that_answers_no_request_path_is_planned_by_the_quantile_with_a_note() {
+    let plan = plan("p1", &with_requests(&[]), &Policy::default());
+    let cart = of(&plan, "cart");
+    assert_eq!((plan.status, cart.cpu.target), (PlanStatus::Complete, Millicores::new(1300)));
+    let notes = &cart.justification.notes;
+    assert!(notes.iter().any(|note| note.contains("answers no request path")), "{notes:?}");
+}
+
+#[test]
+fn a_supposed_load_multiplies_the_request_path_as_it_does_the_quantiles() {
+    let evidence = with_requests(&peak_at(12, 3.0));
+    let factors = [(workload("cart"), 2.0)];
+    let plan = what_if(&evidence, &Policy::default(), &factors).unwrap();
+    assert_eq!(of(&plan, "cart").cpu.target, Millicores::new(3000));
+}
+
+#[test]
+fn the_callers_load_changes_the_request_path_by_the_factor_it_changes_the_quantile() {
+    let mut evidence = shop(1.8);
+    let request = |evidence: &Evidence, cpu_path| {
+        let plan = plan("p", evidence, &Policy { cpu_path, ..Policy::default() });
+        of(&plan, "cart").cpu.target.cores()
+    };
+    let cart = evidence.forecasts.get_mut(&workload("cart")).unwrap().as_mut().unwrap();
+    cart.signals.get_mut(&Signal::Cpu).unwrap().requests = vec![0.65; SLOTS];
+    let (least_cost, quantile) =
+        (request(&evidence, CpuPath::LeastCost), request(&evidence, CpuPath::Quantile));
+    assert!(
+        quantile > 0.9 && (2.0 * least_cost - quantile).abs() < 0.003,
+        "{least_cost} {quantile}"
+    );
+}
+
+/// One out-of-memory kill at 300 MiB an hour ago.
+fn kill() -> OomKill {
+    let (killed, peak) = (now() - Step::HOUR.times(1), Bytes::from_mebibytes(300));
+    OomKill { killed, pod: "a".to_owned(), peak }
+}
+
+#[test]
+fn an_out_of_memory_kill_raises_the_request_by_forecast_and_by_baseline_alike() {
+    let mut evidence = shop(1.0);
+    for dataset in evidence.datasets.values_mut() {
+        dataset.containers.get_mut("server").unwrap().oom_kills.insert(kill());
+    }
+    evidence.forecasts.insert(workload("cart"), Err("its worker is down".to_owned()));
+    let plans = [
+        plan("p1", &evidence, &Policy::default()),
+        statistical_plan("p2", &evidence, &Policy::default()),
+    ];
+    for recommendation in plans.iter().flat_map(|plan| &plan.recommendations) {
+        assert_eq!(recommendation.memory.target, Bytes::from_mebibytes(400));
+        assert_eq!(recommendation.memory.lower_bound, Bytes::from_mebibytes(400));
+        let notes = &recommendation.justification.notes;
+        assert!(notes.iter().any(|note| note.contains("killed for lack of memory")), "{notes:?}");
+    }
+}
+
+#[test]
+fn memory_that_was_used_on_the_last_days_is_let_go_slowly() {
+    let mut evidence = shop(1.0);
+    let dataset = evidence.datasets.get_mut(&workload("cart")).unwrap();
+    let memory = &mut dataset.containers.get_mut("server").unwrap().memory;
+    let old = memory["a"].between(now() - Step::HOUR.times(240), now() - Step::HOUR.times(24));
+    let high = vec![Some(350.0 * MIB); old.len()];
+    memory.insert("old".to_owned(), Series::new(old.start(), old.step(), high).unwrap());
+    let plan = plan("p1", &evidence, &Policy::default());
+    let cart = of(&plan, "cart");
+    assert_eq!(cart.memory.target, Bytes::from_mebibytes(250), "half of 350 MiB above 150 MiB");
+    assert!(cart.justification.notes.iter().any(|note| note.contains("falls slowly")));
+    assert_eq!(of(&plan, "frontend").memory.target, Bytes::from_mebibytes(150));
 }
 
 #[test]
@@ -311,6 +421,7 @@ prop_compose! {
         needs in prop::collection::vec((0.01..4.0f64, 0.0..50.0f64, 0..24usize), 1..6),
         edges in prop::collection::vec((0..6usize, 0..6usize, 0.0..2.0f64), 0..8),
         down in 0..8usize, cpu in 0..12_000u64, memory in 0..3000u64,
+        (old, killed) in (0..8usize, 0..8usize),
     ) -> Evidence {
         let name = |index: usize| format!("w{index}");
         let datasets = needs.iter().enumerate().map(|(i, (cpu, rate, _))| history(&name(i), *cpu, *rate, 4));
@@ -320,6 +431,12 @@ prop_compose! {
         let mut evidence = evidence(datasets.collect(), forecasts.collect());
         for (caller, callee, ratio) in edges {
             calls(&mut evidence.graph, &name(caller), &name(callee), ratio);
+        }
+        if let Some(Ok(forecast)) = evidence.forecasts.get_mut(&workload(&name(old))) {
+            forecast.signals.values_mut().for_each(|signal| signal.requests.clear());
+        }
+        if let Some(dataset) = evidence.datasets.get_mut(&workload(&name(killed))) {
+            dataset.containers.values_mut().for_each(|c| c.oom_kills.extend([kill()]));
         }
         if let Some(forecast) = evidence.forecasts.get_mut(&workload(&name(down))) {
             *forecast = Err("its worker is down".to_owned());

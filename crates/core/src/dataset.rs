@@ -1,6 +1,6 @@
 //! What was observed of one workload.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,17 @@ pub struct ResourceClaim {
     pub memory_limit: Option<Bytes>,
 }
 
+/// One time the kernel killed a container for lack of memory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OomKill {
+    /// When.
+    pub killed: Timestamp,
+    /// The pod it ran in.
+    pub pod: String,
+    /// What it had: the largest working set of the hour before, or its limit where that is higher.
+    pub peak: Bytes,
+}
+
 /// Usage of one container in every pod that ran it, keyed by pod name.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ContainerUsage {
@@ -29,6 +40,31 @@ pub struct ContainerUsage {
     pub cpu: BTreeMap<String, Series>,
     /// Memory working set by pod, in bytes.
     pub memory: BTreeMap<String, Series>,
+    /// When it ran out of memory; empty where that is not measured.
+    #[serde(default)]
+    pub oom_kills: BTreeSet<OomKill>,
+}
+
+const DAY_SECONDS: i64 = 86_400;
+
+impl ContainerUsage {
+    /// The largest memory working set of any pod per day, oldest first, in days that end at `now`; `None` for a day
+    /// without an observation.
+    #[must_use]
+    pub fn daily_memory(&self, now: Timestamp) -> Vec<Option<Bytes>> {
+        let mut by_age: BTreeMap<usize, f64> = BTreeMap::new();
+        for series in self.memory.values() {
+            for (index, value) in series.values().iter().enumerate() {
+                let Some(value) = *value else { continue };
+                let age = now.as_second() - series.time(index).as_second();
+                let days = usize::try_from(age / DAY_SECONDS).unwrap_or(0);
+                by_age.entry(days).and_modify(|most| *most = most.max(value)).or_insert(value);
+            }
+        }
+        let oldest = by_age.last_key_value().map_or(0, |(age, _)| age + 1);
+        let largest = |age| by_age.get(&age).and_then(|most| Bytes::from_measured(*most).ok());
+        (0..oldest).rev().map(largest).collect()
+    }
 }
 
 /// Everything observed of one workload over a lookback.
@@ -218,6 +254,25 @@ mod tests {
         assert_eq!(signals[&Signal::Cpu].values(), [Some(1.0), None, Some(3.0)]);
         assert_eq!(signals[&Signal::Memory].values(), [Some(10.0), Some(30.0)]);
         assert!(!signals.contains_key(&Signal::RequestRate));
+    }
+
+    #[test]
+    fn memory_by_day_is_that_of_the_largest_pod_in_days_that_end_now() {
+        let day = |from, mebibytes: f64| series(from, &[Some(mebibytes * 1_048_576.0), None]);
+        let usage = ContainerUsage {
+            memory: [
+                ("a".to_owned(), day(1, 5.0)),
+                ("b".to_owned(), day(60, 7.0)),
+                ("c".to_owned(), day(3 * DAY_SECONDS, 2.0)),
+            ]
+            .into(),
+            ..ContainerUsage::default()
+        };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let days = usage.daily_memory(at(3 * DAY_SECONDS));
+        assert_eq!(days, [Some(7), None, Some(2)].map(|m| m.map(Bytes::from_mebibytes)));
+        assert_eq!(usage.daily_memory(at(0)).len(), 1, "what is newer than now counts as today");
+        assert!(ContainerUsage::default().daily_memory(at(0)).is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Quantile, Signal, Step, WorkloadRef};
+use crate::{Quantile, RequestRecord, RiskPrice, Signal, Step, WorkloadRef};
 
 /// The forecast of one workload: a path of slots per signal and quantile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,13 @@ pub struct Forecast {
 pub struct SignalForecast {
     /// One value per slot, in the signal's unit, by quantile; paths of higher quantiles are nowhere below.
     pub paths: BTreeMap<Quantile, Vec<f64>>,
+    /// What to request in each slot, in the signal's unit: the path of least cost at the price of risk that was
+    /// asked for; empty in a summary, and from a worker that answers none.
+    #[serde(default)]
+    pub requests: Vec<f64>,
+    /// What requests at each known price would have cost on the last days; empty with too few of them.
+    #[serde(default)]
+    pub request_records: Vec<RequestRecord>,
     /// Which step of the fallback ladder answered.
     pub rung: Rung,
     /// The members that took part, with their weights.
@@ -41,6 +48,15 @@ pub struct SignalForecast {
     pub skill: Skill,
     /// How often the stated upper quantile held in the back-test; `None` without one.
     pub confidence: Option<Confidence>,
+}
+
+impl SignalForecast {
+    /// What requests at the known price nearest to `price`, as a ratio, would have cost; `None` without a record.
+    #[must_use]
+    pub fn record_nearest(&self, price: RiskPrice) -> Option<RequestRecord> {
+        let apart = |record: &RequestRecord| (record.price / price.get()).ln().abs();
+        self.request_records.iter().copied().min_by(|a, b| apart(a).total_cmp(&apart(b)))
+    }
 }
 
 /// A step of the fallback ladder, best first.
@@ -133,16 +149,35 @@ impl Forecast {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_peak_is_the_first_highest_slot() {
-        let quantile = Quantile::new(0.95).unwrap();
-        let signal = SignalForecast {
-            paths: [(quantile, vec![1.0, 3.0, 2.0, 3.0])].into(),
+    fn signal(path: &[f64]) -> SignalForecast {
+        SignalForecast {
+            paths: [(Quantile::new(0.95).unwrap(), path.to_vec())].into(),
+            requests: Vec::new(),
+            request_records: Vec::new(),
             rung: Rung::HourOfWeek,
             members: Vec::new(),
             skill: Skill { pinball_ratio: None, origins: 0 },
             confidence: None,
-        };
+        }
+    }
+
+    #[test]
+    fn the_record_of_the_nearest_known_price_counts() {
+        let record = |price| RequestRecord { price, overhead: 1.2, above: 0.01, days: 9 };
+        let mut signal = signal(&[]);
+        assert_eq!(signal.record_nearest(RiskPrice::DEFAULT), None);
+        signal.request_records = [40.0, 80.0, 160.0].map(record).to_vec();
+        let nearest = |price| signal.record_nearest(RiskPrice::new(price).unwrap());
+        let pairs = [(1.0, 40.0), (80.0, 80.0), (110.0, 80.0), (120.0, 160.0), (1e9, 160.0)];
+        for (price, found) in pairs {
+            assert_eq!(nearest(price), Some(record(found)), "{price}");
+        }
+    }
+
+    #[test]
+    fn the_peak_is_the_first_highest_slot() {
+        let quantile = Quantile::new(0.95).unwrap();
+        let signal = signal(&[1.0, 3.0, 2.0, 3.0]);
         let forecast = Forecast {
             workload: "shop/cart".parse().unwrap(),
             model_version: "v1".to_owned(),

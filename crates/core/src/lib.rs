@@ -11,6 +11,7 @@ mod memory;
 mod plan;
 mod quantile;
 mod quantity;
+mod risk;
 mod series;
 mod signal;
 mod text;
@@ -18,14 +19,15 @@ mod workload;
 
 pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
 pub use call_graph::{CallGraph, CallRatio};
-pub use dataset::{ContainerUsage, Dataset, ResourceClaim};
+pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
-pub use memory::{OomRule, Ratchet};
+pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
     Capacity, Cut, ForecastPoint, Justification, Plan, PlanStatus, Recommendation, Source, Target,
 };
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};
+pub use risk::{RequestRecord, RiskPrice, RiskPriceError};
 pub use series::{Series, SeriesError, Slot, Step};
 pub use signal::{Signal, UnknownSignal};
 pub use workload::{WorkloadError, WorkloadKind, WorkloadRef};

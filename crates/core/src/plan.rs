@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, Millicores, Rung, Step, WorkloadRef};
+use crate::{Bytes, Millicores, RequestRecord, Rung, Step, WorkloadRef};
 
 /// A coordinated recommendation for every workload of an application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -161,6 +161,10 @@ pub struct Justification {
     pub observed_coverage: Option<f64>,
     /// Rolling origins behind both.
     pub origins: u32,
+    /// What CPU requests by the rule of this recommendation would have cost on the last days; `None` where that
+    /// is not known.
+    #[serde(default)]
+    pub request_record: Option<RequestRecord>,
     /// What the reader should know, each a sentence.
     pub notes: Vec<String>,
 }

@@ -31,4 +31,4 @@ pub use held_out::{BACK_TEST_QUANTILES, BackTestSlot};
 pub use members::Member;
 pub use members::lstm::serve::{LstmProbe, use_onnx_runtime};
 pub use model::{ModelFile, SignalModel};
-pub use requests::{DEFAULT_RISK_PRICE, RISK_PRICES, RequestRecord};
+pub use requests::{DEFAULT_RISK_PRICE, RISK_PRICES};

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mora_core::{Confidence, MemberWeight, Quantile, Rung, Series, SignalForecast, Skill, Step};
+use mora_core::{
+    Confidence, MemberWeight, Quantile, RequestRecord, Rung, Series, SignalForecast, Skill, Step,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::back_test::{Forecasts, POINTS};
@@ -19,7 +21,7 @@ use crate::members::hour_of_week::HourOfWeek;
 use crate::members::lstm::export;
 use crate::members::lstm::serve::{Lstm, LstmProbe, Origin};
 use crate::members::prophet::{Prophet, Saved};
-use crate::requests::{RequestRecord, Requests};
+use crate::requests::Requests;
 use crate::slots::{DAY_SECONDS, History, number, slots_per_day};
 
 const MODEL: &str = "model.json";
@@ -258,11 +260,13 @@ impl SignalModel {
         warnings
     }
 
-    /// Members, skill and confidence, with empty paths.
+    /// Members, skill, confidence and what requests would have cost, with empty paths.
     #[must_use]
     pub fn summary(&self) -> SignalForecast {
         SignalForecast {
             paths: BTreeMap::new(),
+            requests: Vec::new(),
+            request_records: self.request_records().to_vec(),
             rung: self.record.rung,
             members: members(self.record.rung, &self.record.weights),
             skill: self.record.skill,

@@ -15,7 +15,7 @@
 mod expert;
 mod samples;
 
-use mora_core::{Series, Step};
+use mora_core::{RequestRecord, RiskPrice, Series, Step};
 use serde::{Deserialize, Serialize};
 
 use self::expert::{EXPERTS, day_after};
@@ -28,7 +28,7 @@ pub const RISK_PRICES: [f64; 7] = [20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1280.0
 ///
 /// On the recorded series of this repository's evaluation it leaves just under 1 % of the samples above the
 /// request, on average over workloads; docs/forecasting.md has the table.
-pub const DEFAULT_RISK_PRICE: f64 = 80.0;
+pub const DEFAULT_RISK_PRICE: f64 = RiskPrice::DEFAULT.get();
 
 /// One value per price of [`RISK_PRICES`].
 type PerPrice = [f64; RISK_PRICES.len()];
@@ -43,20 +43,6 @@ const RATE: f64 = 2.0;
 const FADE: f64 = 0.95;
 /// Days in a week, for which a path is kept.
 const WEEK: i64 = 7;
-
-/// What requests at one price would have cost on the days they were tried on.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RequestRecord {
-    /// The price, in mean usages.
-    pub price: f64,
-    /// Requested divided by used, both summed over the days; at least 0.
-    pub overhead: f64,
-    /// Share of samples with usage above the request, in [0, 1].
-    pub above: f64,
-    /// Days behind both.
-    pub days: u32,
-}
 
 /// The request paths of the week after a history, for every price.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use mora_core::{ContainerUsage, Dataset, ResourceClaim, Series, Signal, WorkloadRef};
+use mora_core::{
+    Bytes, ContainerUsage, Dataset, OomKill, ResourceClaim, Series, Signal, WorkloadRef,
+};
 use thiserror::Error;
 
+use super::each;
+use super::time::{timestamp_from_wire, timestamp_to_wire};
 use crate::v1::export_dataset_response::Part;
 use crate::{FieldError, required, v1};
 
@@ -21,7 +25,7 @@ pub struct DatasetError {
     pub field: FieldError,
 }
 
-/// A dataset cut into messages, one per series and claim.
+/// A dataset cut into messages, one per series and claim, and one per container that ran out of memory.
 #[must_use]
 pub fn dataset_parts(dataset: &Dataset) -> Vec<v1::ExportDatasetResponse> {
     let containers =
@@ -56,8 +60,40 @@ fn container_parts(name: &str, usage: &ContainerUsage) -> Vec<Part> {
         vec![Part::Claim(claim)],
         pods(v1::Signal::Cpu, &usage.cpu),
         pods(v1::Signal::Memory, &usage.memory),
+        oom_part(name, usage).into_iter().collect(),
     ]
     .concat()
+}
+
+fn oom_part(name: &str, usage: &ContainerUsage) -> Option<Part> {
+    let kills: Vec<_> = usage.oom_kills.iter().map(Into::into).collect();
+    let part = v1::ContainerOomKills { container: name.to_owned(), kills };
+    (!part.kills.is_empty()).then_some(Part::OomKills(part))
+}
+
+impl From<&OomKill> for v1::OomKill {
+    fn from(kill: &OomKill) -> Self {
+        Self {
+            time: Some(timestamp_to_wire(kill.killed)),
+            pod: kill.pod.clone(),
+            peak_bytes: kill.peak.get(),
+        }
+    }
+}
+
+impl TryFrom<v1::OomKill> for OomKill {
+    type Error = FieldError;
+
+    fn try_from(wire: v1::OomKill) -> Result<Self, FieldError> {
+        if wire.pod.is_empty() {
+            return Err(FieldError::new("pod", "is missing"));
+        }
+        if wire.peak_bytes == 0 {
+            return Err(FieldError::new("peak_bytes", "must be above 0"));
+        }
+        let killed = timestamp_from_wire(wire.time, "time")?;
+        Ok(Self { killed, pod: wire.pod, peak: Bytes::new(wire.peak_bytes) })
+    }
 }
 
 /// The dataset of `workload` put together from its parts, in any order.
@@ -95,6 +131,11 @@ fn add(dataset: &mut Dataset, message: v1::ExportDatasetResponse) -> Result<(), 
             let caller = required(part.caller, "calls.caller")?;
             dataset.calls.insert(caller, required(part.series, "calls.series")?);
         }
+        Part::OomKills(part) => {
+            let kills: Vec<OomKill> =
+                each(part.kills, "kills").map_err(|e| e.within("oom_kills"))?;
+            dataset.containers.entry(part.container).or_default().oom_kills.extend(kills);
+        }
     }
     Ok(())
 }
@@ -129,7 +170,13 @@ mod tests {
         let mut dataset = Dataset::new("shop/cart".parse().unwrap());
         let claim = ResourceClaim { cpu_request: Some(Millicores::new(100)), ..Default::default() };
         let pods: BTreeMap<String, Series> = [("cart-1".to_owned(), series.clone())].into();
-        let usage = ContainerUsage { claim, cpu: pods.clone(), memory: pods };
+        let kill = OomKill {
+            killed: Timestamp::UNIX_EPOCH,
+            pod: "cart-1".to_owned(),
+            peak: Bytes::MEBIBYTE,
+        };
+        let oom_kills = [kill].into();
+        let usage = ContainerUsage { claim, cpu: pods.clone(), memory: pods, oom_kills };
         dataset.containers.insert("server".to_owned(), usage);
         dataset.request_rate = Some(series.clone());
         dataset.replicas = Some(series.clone());
@@ -149,6 +196,22 @@ mod tests {
         let mut parts = dataset_parts(&dataset());
         parts.push(v1::ExportDatasetResponse { part: None });
         let error = dataset_from_parts(dataset().workload, parts).unwrap_err();
-        assert_eq!((error.index, error.field.path()), (6, "part"));
+        assert_eq!((error.index, error.field.path()), (7, "part"));
+    }
+
+    #[test]
+    fn a_kill_without_pod_time_or_memory_is_refused() {
+        let path = |change: fn(&mut v1::OomKill)| {
+            let kill = dataset().containers["server"].oom_kills.first().map(Into::into);
+            let mut kill: v1::OomKill = kill.unwrap();
+            change(&mut kill);
+            let part = v1::ContainerOomKills { container: "server".to_owned(), kills: vec![kill] };
+            let part = v1::ExportDatasetResponse { part: Some(Part::OomKills(part)) };
+            let error = dataset_from_parts(dataset().workload, [part]).unwrap_err();
+            error.field.path().to_owned()
+        };
+        assert_eq!(path(|kill| kill.pod.clear()), "oom_kills.kills[0].pod");
+        assert_eq!(path(|kill| kill.time = None), "oom_kills.kills[0].time");
+        assert_eq!(path(|kill| kill.peak_bytes = 0), "oom_kills.kills[0].peak_bytes");
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use mora_core::{
-    Confidence, Forecast, MemberWeight, Quantile, Rung, Signal, SignalForecast, Skill,
+    Confidence, Forecast, MemberWeight, Quantile, RequestRecord, RiskPrice, Rung, Signal,
+    SignalForecast, Skill,
 };
 
 use super::time::{duration_to_wire, step_from_wire, timestamp_from_wire, timestamp_to_wire};
-use super::{each, finite};
+use super::{amount, each, finite};
 use crate::{FieldError, required, v1};
 
 impl From<&Forecast> for v1::ForecastPeakResponse {
@@ -56,7 +57,38 @@ impl From<&SignalForecast> for v1::SignalForecast {
             members: forecast.members.iter().map(Into::into).collect(),
             skill: Some(forecast.skill.into()),
             confidence: forecast.confidence.map(Into::into),
+            requests: forecast.requests.clone(),
+            request_records: forecast.request_records.iter().map(|r| (*r).into()).collect(),
         }
+    }
+}
+
+impl From<RequestRecord> for v1::RequestRecord {
+    fn from(record: RequestRecord) -> Self {
+        Self {
+            risk_price: record.price,
+            overhead_ratio: record.overhead,
+            above_share: record.above,
+            days: record.days,
+        }
+    }
+}
+
+impl TryFrom<v1::RequestRecord> for RequestRecord {
+    type Error = FieldError;
+
+    fn try_from(wire: v1::RequestRecord) -> Result<Self, FieldError> {
+        let price =
+            RiskPrice::new(wire.risk_price).map_err(|e| FieldError::new("risk_price", e))?;
+        if !(0.0..=1.0).contains(&wire.above_share) {
+            return Err(FieldError::new("above_share", "must be from 0 to 1"));
+        }
+        Ok(Self {
+            price: price.get(),
+            overhead: amount(wire.overhead_ratio, "overhead_ratio")?,
+            above: wire.above_share,
+            days: wire.days,
+        })
     }
 }
 
@@ -134,7 +166,12 @@ impl TryFrom<v1::ForecastPeakResponse> for Forecast {
 fn signal_from_wire(wire: v1::SignalForecast) -> Result<(Signal, SignalForecast), FieldError> {
     let signal = Signal::try_from(wire.signal()).map_err(|e| e.within("signal"))?;
     let rung = Rung::try_from(wire.rung()).map_err(|e| e.within("rung"))?;
+    for (index, value) in wire.requests.iter().enumerate() {
+        amount(*value, &format!("requests[{index}]"))?;
+    }
     let forecast = SignalForecast {
+        requests: wire.requests,
+        request_records: each(wire.request_records, "request_records")?,
         paths: each::<_, Path>(wire.paths, "paths")?.into_iter().map(|p| (p.0, p.1)).collect(),
         rung,
         members: each(wire.members, "members")?,
@@ -168,6 +205,13 @@ mod tests {
         let quantile = |q| Quantile::new(q).unwrap();
         let cpu = SignalForecast {
             paths: [(quantile(0.5), vec![0.1, 0.2]), (quantile(0.99), vec![0.4, 0.3])].into(),
+            requests: vec![0.3, 0.25],
+            request_records: vec![RequestRecord {
+                price: 80.0,
+                overhead: 1.3,
+                above: 0.01,
+                days: 11,
+            }],
             rung: Rung::Ensemble,
             members: vec![MemberWeight { member: "lstm".to_owned(), weight: 1.0 }],
             skill: Skill { pinball_ratio: Some(0.7), origins: 14 },
@@ -198,5 +242,22 @@ mod tests {
         wire.signals[0].paths[1].values[0] = f64::NAN;
         let error = Forecast::try_from(wire).unwrap_err();
         assert_eq!(error.path(), "signals[0].paths[1].values[0]");
+        let path = |change: fn(&mut v1::SignalForecast)| {
+            let mut wire = v1::ForecastPeakResponse::from(&forecast());
+            change(&mut wire.signals[0]);
+            Forecast::try_from(wire).unwrap_err().path().to_owned()
+        };
+        assert_eq!(path(|s| s.requests[1] = f64::INFINITY), "signals[0].requests[1]");
+        assert_eq!(path(|s| s.requests[0] = -0.1), "signals[0].requests[0]");
+        let record = "signals[0].request_records[0]";
+        assert_eq!(path(|s| s.request_records[0].risk_price = 0.0), format!("{record}.risk_price"));
+        assert_eq!(
+            path(|s| s.request_records[0].above_share = f64::NAN),
+            format!("{record}.above_share")
+        );
+        assert_eq!(
+            path(|s| s.request_records[0].overhead_ratio = -1.0),
+            format!("{record}.overhead_ratio")
+        );
     }
 }

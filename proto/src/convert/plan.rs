@@ -248,6 +248,7 @@ impl From<&Justification> for v1::Justification {
             observed_coverage: justification.observed_coverage,
             origins: justification.origins,
             notes: justification.notes.clone(),
+            request_record: justification.request_record.map(Into::into),
         }
     }
 }
@@ -271,6 +272,10 @@ impl TryFrom<v1::Justification> for Justification {
             pinball_ratio: wire.pinball_ratio,
             observed_coverage: wire.observed_coverage,
             origins: wire.origins,
+            request_record: wire
+                .request_record
+                .map(|record| required(Some(record), "request_record"))
+                .transpose()?,
             notes: wire.notes,
         })
     }
@@ -306,7 +311,7 @@ impl TryFrom<v1::Cut> for Cut {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use mora_core::Step;
+    use mora_core::{RequestRecord, Step};
 
     fn recommendation() -> Recommendation {
         let cpu = |m| Millicores::new(m);
@@ -338,6 +343,12 @@ mod tests {
             justification: Justification {
                 callers: [("shop/frontend".parse().unwrap(), 3.5)].into(),
                 own_weight: Some(0.6),
+                request_record: Some(RequestRecord {
+                    price: 80.0,
+                    overhead: 1.3,
+                    above: 0.01,
+                    days: 11,
+                }),
                 ..Justification::default()
             },
         }

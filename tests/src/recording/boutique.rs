@@ -95,6 +95,7 @@ fn dataset(
         claim: stock_claim(name),
         cpu: [(pod.clone(), cpu)].into(),
         memory: [(pod, shift.series(&recorded.memory_bytes)?)].into(),
+        ..ContainerUsage::default()
     };
     dataset.containers.insert("server".to_owned(), usage);
     dataset.request_rate = Some(shift.series(&recorded.request_rate)?);

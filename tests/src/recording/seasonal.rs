@@ -63,6 +63,7 @@ fn dataset(name: &str, cores: &Minutes, newest: Timestamp) -> Result<Dataset, Re
         claim: claim(),
         cpu: [(pod.clone(), cpu)].into(),
         memory: [(pod, memory)].into(),
+        ..ContainerUsage::default()
     };
     dataset.containers.insert("server".to_owned(), usage);
     Ok(dataset)

@@ -1,6 +1,6 @@
 //! `mora recommend` against a real Prometheus.
 
-use mora_core::{ContainerUsage, Dataset, Plan, Source, StatisticalRule};
+use mora_core::{ContainerUsage, Dataset, OomRule, Plan, Source, StatisticalRule};
 use mora_tests::{Prometheus, long_histories, mora};
 
 /// Recommends for the namespace of `dataset` at the end of what was recorded.
@@ -39,6 +39,27 @@ fn the_statistical_strategy_gives_p95_and_maximum_plus_margin_of_what_was_record
     assert_eq!(found.memory.target, expected.memory);
     assert_eq!(found.cpu.current, usage.claim.cpu_request);
     assert_eq!(found.memory.current, usage.claim.memory_request);
+}
+
+#[test]
+fn a_container_that_ran_out_of_memory_is_recommended_more_than_it_had() {
+    let prometheus = Prometheus::shared().unwrap_or_else(|error| panic!("{error}"));
+    let recording = prometheus.recording();
+    let killed = |dataset: &&Dataset| dataset.containers.values().any(|c| !c.oom_kills.is_empty());
+    let dataset = recording.datasets.iter().find(killed).unwrap();
+    let usage = dataset.containers.values().next().unwrap();
+    let now = recording.newest;
+    let (kill, least) = OomRule::default().deciding(&usage.oom_kills, now).unwrap();
+    let output = recommend(&prometheus, dataset, &["--output", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let plan: Plan = serde_json::from_slice(&output.stdout).unwrap();
+    let found = plan.recommendations.iter().find(|r| r.workload == dataset.workload).unwrap();
+    assert_eq!(found.memory.target, least);
+    let note = format!("pod {} was killed for lack of memory at {}", kill.pod, kill.killed);
+    let notes = &found.justification.notes;
+    assert!(notes.iter().any(|found| found.contains(&note)), "no `{note}` in {notes:?}");
+    let mut others = plan.recommendations.iter().filter(|r| r.workload != dataset.workload);
+    assert!(others.all(|r| r.justification.notes.is_empty()));
 }
 
 #[test]

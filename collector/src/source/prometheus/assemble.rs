@@ -7,6 +7,7 @@ use mora_core::{
 };
 
 use super::answer::Labelled;
+use super::oom::Killed;
 use super::owners::Owners;
 use super::promql::{Bound, TrafficQuery};
 use crate::Lookback;
@@ -90,6 +91,25 @@ impl<'a> Assembly<'a> {
             {
                 claim(&mut usage.claim, bound, resource, sample.value);
             }
+        }
+    }
+
+    /// Adds the kills of containers whose usage was observed: when, and the limits they had.
+    pub(super) fn add_oom_kills(&mut self, times: &[Labelled], limits: &[Labelled]) {
+        for series in times {
+            let Some((workload, container, pod)) = self.place(series) else { continue };
+            let usage =
+                self.datasets.get_mut(&workload).and_then(|d| d.containers.get_mut(&container));
+            let Some(usage) = usage else { continue };
+            let limit = limits.iter().find(|limit| limit.labels == series.labels);
+            let killed = Killed {
+                pod: &pod,
+                times: &series.samples,
+                limits: limit.map_or(&[], |limit| &limit.samples),
+                memory: usage.memory.get(&pod),
+            };
+            let kills = killed.kills();
+            usage.oom_kills.extend(kills);
         }
     }
 
@@ -234,6 +254,28 @@ mod tests {
         assert_eq!(claim.cpu_limit, Some(Millicores::new(300)));
         assert_eq!(claim.memory_request, Some(Bytes::new(100_000_000)));
         assert_eq!(claim.memory_limit, None);
+    }
+
+    #[test]
+    fn kills_go_to_their_container_and_those_of_a_job_stay_out() {
+        let of = |pod, container, values: &[f64]| {
+            series(&[("pod", pod), ("container", container)], values)
+        };
+        let datasets = assembled(|assembly| {
+            assembly.add_memory(vec![usage(CART, &[100.0, 200.0])]);
+            let times = [
+                of(CART, "server", &[f64::NAN, 70.0, 70.0]),
+                of(CART, "unseen", &[70.0]),
+                of("job-17-abcde", "server", &[70.0]),
+            ];
+            let limits = [of(FRONT, "server", &[9e9; 3]), of(CART, "server", &[300.0; 3])];
+            assembly.add_oom_kills(&times, &limits);
+        });
+        let kills: Vec<_> = datasets["cart"].containers["server"].oom_kills.iter().collect();
+        let [kill] = kills[..] else { panic!("{kills:?}") };
+        assert_eq!((kill.killed.as_second(), kill.pod.as_str()), (70, CART));
+        assert_eq!(kill.peak, Bytes::new(300));
+        assert!(datasets["front"].containers["server"].oom_kills.is_empty());
     }
 
     #[test]

@@ -24,6 +24,15 @@ pub(super) enum Bound {
     Limit,
 }
 
+/// The questions about containers that ran out of memory, both by pod and container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OomQuery {
+    /// When the container was last killed, in seconds since the Unix epoch.
+    pub(super) times: String,
+    /// Its memory limit in bytes.
+    pub(super) limits: String,
+}
+
 /// A question about traffic and the labels of its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TrafficQuery {
@@ -81,6 +90,23 @@ pub(super) fn claims(namespace: &str, scrape_seconds: u32) -> [(Bound, String); 
         (Bound::Request, query("kube_pod_container_resource_requests")),
         (Bound::Limit, query("kube_pod_container_resource_limits")),
     ]
+}
+
+/// The containers whose last end was an out-of-memory kill.
+pub(super) fn oom_kills(namespace: &str, step: Step, scrape_seconds: u32) -> OomQuery {
+    let (of, window) = (containers(namespace), window(step, scrape_seconds, SCRAPES_PER_RATE));
+    let killed = format!(
+        r#"(last_over_time(kube_pod_container_status_last_terminated_reason{{{of},reason="OOMKilled"}}[{window}]) == 1)"#
+    );
+    let query = |metric: &str, of: &str| {
+        format!(
+            "max by (pod,container) (last_over_time({metric}{{{of}}}[{window}]) and on (pod,container,uid) {killed})"
+        )
+    };
+    OomQuery {
+        times: query("kube_pod_container_status_last_terminated_timestamp", &of),
+        limits: query("kube_pod_container_resource_limits", &format!(r#"{of},resource="memory""#)),
+    }
 }
 
 /// The owner of every pod that existed within a window.

@@ -14,6 +14,12 @@ use super::*;
 const EMPTY: &str = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
 const CPU: &str = r#"{"status":"success","data":{"resultType":"matrix","result":[
     {"metric":{"pod":"cart-6b7c9d5f8-4xk2z","container":"server"},"values":[[0,"0.5"],[60,"NaN"],[120,"1"]]}]}}"#;
+const MEMORY: &str = r#"{"status":"success","data":{"resultType":"matrix","result":[
+    {"metric":{"pod":"cart-6b7c9d5f8-4xk2z","container":"server"},"values":[[0,"100"],[60,"260"],[120,"90"]]}]}}"#;
+const KILLED_AT: &str = r#"{"status":"success","data":{"resultType":"matrix","result":[
+    {"metric":{"pod":"cart-6b7c9d5f8-4xk2z","container":"server"},"values":[[120,"95"],[180,"95"]]}]}}"#;
+const LIMIT: &str = r#"{"status":"success","data":{"resultType":"matrix","result":[
+    {"metric":{"pod":"cart-6b7c9d5f8-4xk2z","container":"server"},"values":[[120,"256"],[180,"256"]]}]}}"#;
 const NAMESPACES: &str = r#"{"status":"success","data":{"resultType":"vector","result":[
     {"metric":{"namespace":"kube-system"},"value":[0,"1"]}]}}"#;
 
@@ -87,6 +93,21 @@ fn about_cpu(seen: &Seen, _: usize) -> (StatusCode, &'static str) {
     (StatusCode::OK, body)
 }
 
+/// What a Prometheus with kube-state-metrics says of a container that was killed.
+fn about_a_kill(seen: &Seen, before: usize) -> (StatusCode, &'static str) {
+    let query = &seen.parameters["query"];
+    let body = if query.contains("last_terminated_timestamp") {
+        KILLED_AT
+    } else if query.contains("resource_limits") && query.contains("OOMKilled") {
+        LIMIT
+    } else if query.contains("container_memory_working_set_bytes") {
+        MEMORY
+    } else {
+        return about_cpu(seen, before);
+    };
+    (StatusCode::OK, body)
+}
+
 fn lookback() -> Lookback {
     let at = |second| Timestamp::from_second(second).unwrap();
     Lookback { from: at(0), to: at(300), step: Step::MINUTE }
@@ -111,6 +132,25 @@ async fn usage_is_collected_with_gaps_where_samples_are_no_numbers() {
     assert_eq!(datasets[0].workload.to_string(), "shop/Deployment/cart");
     let cpu = &datasets[0].containers["server"].cpu["cart-6b7c9d5f8-4xk2z"];
     assert_eq!(cpu.values(), [Some(0.5), None, Some(1.0)]);
+}
+
+#[tokio::test]
+async fn kills_for_lack_of_memory_are_collected_with_what_the_container_had() {
+    let fake = Fake::start(about_a_kill).await;
+    let datasets = collect(fake.config()).await.unwrap();
+    let kills: Vec<_> = datasets[0].containers["server"].oom_kills.iter().collect();
+    let [kill] = kills[..] else { panic!("{kills:?}") };
+    assert_eq!((kill.killed.as_second(), kill.peak.get()), (95, 260));
+    assert_eq!(kill.pod, "cart-6b7c9d5f8-4xk2z");
+}
+
+#[tokio::test]
+async fn where_nothing_counts_kills_there_are_none_and_no_limits_are_asked_for() {
+    let fake = Fake::start(about_cpu).await;
+    let datasets = collect(fake.config()).await.unwrap();
+    assert!(datasets[0].containers["server"].oom_kills.is_empty());
+    let about_kills = |seen: &&Seen| seen.parameters["query"].contains("OOMKilled");
+    assert_eq!(fake.seen().iter().filter(about_kills).count(), 1);
 }
 
 #[tokio::test]
