@@ -237,11 +237,12 @@ mod tests {
     }
 
     #[test]
-    fn a_growing_load_is_left_mostly_to_prophet() {
+    fn a_growing_load_is_left_mostly_to_the_members_with_a_trend() {
         let model = fitted(&series(28, |n| Some(wave(n) + 0.2 * n as f64 + 5.0 * noise(n))));
         let summary = model.summary();
         assert_eq!(summary.rung, Rung::Ensemble, "{summary:?}");
-        assert!(weight(&summary, Member::Prophet) > 0.6, "{summary:?}");
+        let trend = weight(&summary, Member::Prophet) + weight(&summary, Member::HoltWinters);
+        assert!(trend > 0.75, "{summary:?}");
         assert!(summary.skill.pinball_ratio.unwrap() < 0.85, "{summary:?}");
         let [median, ..] = next_day(&model, 28);
         assert!((median[6] - wave(6) - 0.2 * 678.0).abs() < 6.0, "{median:?}");
