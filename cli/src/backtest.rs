@@ -1,6 +1,7 @@
 //! `mora backtest`: methods judged on recorded series of the user's own.
 
 mod columns;
+mod holidays;
 mod page;
 mod read;
 mod table;
@@ -84,6 +85,9 @@ pub(crate) struct BacktestArguments {
     /// Methods with commas between them, or all; seasonal-naive always takes part
     #[arg(long, default_value = "all")]
     method: String,
+    /// Holidays that MOrA's Prophet learns: a CSV with holiday,ds and perhaps lower_window,upper_window
+    #[arg(long, value_name = "FILE")]
+    holidays: Option<PathBuf>,
     /// Seed of what is drawn at random
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -112,7 +116,7 @@ pub(crate) async fn backtest(arguments: BacktestArguments) -> anyhow::Result<Exi
 }
 
 fn judged(arguments: &BacktestArguments) -> anyhow::Result<Exit> {
-    let options = options(arguments);
+    let options = options(arguments)?;
     options.check()?;
     let methods = Method::parse_list(&arguments.method)?;
     let (trials, skipped) = trials(arguments, &options)?;
@@ -135,8 +139,9 @@ fn judged(arguments: &BacktestArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn options(arguments: &BacktestArguments) -> Options {
-    Options {
+fn options(arguments: &BacktestArguments) -> anyhow::Result<Options> {
+    let holidays = arguments.holidays.as_deref().map(holidays::read).transpose()?;
+    Ok(Options {
         sample: arguments.sample,
         slot: arguments.slot,
         history_days: arguments.history,
@@ -145,7 +150,8 @@ fn options(arguments: &BacktestArguments) -> Options {
         validation: arguments.validation,
         risk: arguments.risk,
         seed: arguments.seed,
-    }
+        holidays: holidays.unwrap_or_default(),
+    })
 }
 
 /// The series that can be judged, and why others cannot.

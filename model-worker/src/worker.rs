@@ -136,6 +136,7 @@ impl Worker {
             horizon: self.config.horizon_slots,
             seed: job.header.seed,
             origins: self.config.origins,
+            holidays: self.config.holidays.clone(),
             ..FitOptions::default()
         };
         let mut observe = |signal: Signal, progress: Progress| {

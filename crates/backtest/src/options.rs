@@ -1,6 +1,7 @@
 //! What is judged, and how.
 
 use mora_core::Step;
+use mora_forecast::Holiday;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -28,6 +29,9 @@ pub struct Options {
     pub risk: f64,
     /// Seed of what is drawn at random.
     pub seed: u64,
+    /// Days on which usage differs, which MOrA's Prophet learns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holidays: Vec<Holiday>,
 }
 
 impl Default for Options {
@@ -41,6 +45,7 @@ impl Default for Options {
             validation: 0.3,
             risk: 0.01,
             seed: 0,
+            holidays: Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ use mora_core::{Rung, Series, Step};
 
 use crate::back_test::{BackTest, flat_levels};
 use crate::error::{FitError, ObservedTime};
+use crate::holidays::Holiday;
 use crate::ladder::{Verdict, takes_part};
 use crate::members::Member;
 use crate::members::holt_winters::HoltWinters;
@@ -16,6 +17,7 @@ use crate::members::lstm::train::{Start, train};
 use crate::members::naive::Naive;
 use crate::members::prophet::Prophet;
 use crate::model::{Parts, Seen, SignalModel};
+use crate::plan::Plan;
 use crate::requests::Requests;
 use crate::season::Season;
 use crate::slots::History;
@@ -41,12 +43,22 @@ pub struct FitOptions {
     pub members: BTreeSet<Member>,
     /// Whether upper quantiles are moved to where they held in the back-test; so by default.
     pub calibrate: bool,
+    /// Days on which usage differs, which Prophet learns; none by default.
+    pub holidays: Vec<Holiday>,
 }
 
 impl Default for FitOptions {
     fn default() -> Self {
         let members = Member::ALL.into_iter().collect();
-        Self { slot: Step::HOUR, horizon: 24, seed: 0, origins: 14, members, calibrate: true }
+        Self {
+            slot: Step::HOUR,
+            horizon: 24,
+            seed: 0,
+            origins: 14,
+            members,
+            calibrate: true,
+            holidays: Vec::new(),
+        }
     }
 }
 
@@ -96,11 +108,11 @@ pub fn fit(
         });
     }
     let watch = &mut Watch { observe };
-    let season = Season::detect(&history);
-    let test = BackTest::run(&history, season, options, watch)?;
+    let plan = Plan::new(&history, options);
+    let test = BackTest::run(&history, &plan, options, watch)?;
     let verdict = Verdict::reach(&history, &test, options);
     watch.tell("hour_of_week", 0.6)?;
-    let mut parts = fit_members(&history, season, &test, &verdict, watch)?;
+    let mut parts = fit_members(&history, &plan, &test, &verdict, watch)?;
     parts.requests = Requests::fit(series, options.slot, history.end());
     watch.tell("lstm", 1.0)?;
     Ok(SignalModel::new(Seen::new(series, &history), verdict, parts, history.mean_max()))
@@ -122,7 +134,7 @@ fn check(series: &Series, options: &FitOptions) -> Result<(), FitError> {
 /// Fits the members that take part to the whole history.
 fn fit_members(
     history: &History,
-    season: Season,
+    plan: &Plan,
     test: &BackTest,
     verdict: &Verdict<'_>,
     watch: &mut Watch<'_>,
@@ -133,7 +145,7 @@ fn fit_members(
     };
     let mut parts = Parts {
         flat: flat_levels(history),
-        profile: fit_profile(history, season, verdict),
+        profile: fit_profile(history, plan.season, verdict),
         residuals: test.residuals,
         prophet: None,
         holt_winters: None,
@@ -142,10 +154,10 @@ fn fit_members(
     };
     if wanted(Member::Prophet) {
         watch.tell("prophet", 0.65)?;
-        parts.prophet = Some(Prophet::fit(history, season).map_err(FitError::Prophet)?);
+        parts.prophet = Some(Prophet::fit(history, &plan.prophet()).map_err(FitError::Prophet)?);
     }
     if wanted(Member::HoltWinters) {
-        parts.holt_winters = HoltWinters::fit(history, season).ok();
+        parts.holt_winters = HoltWinters::fit(history, plan.season).ok();
     }
     if wanted(Member::Lstm) {
         parts.lstm = fit_lstm(history, test, watch)?;

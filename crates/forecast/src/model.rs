@@ -28,7 +28,7 @@ const LSTM: &str = "lstm.onnx";
 const BACK_TEST: &str = "back_test.json";
 
 /// The format of the files; counts up when older ones can no longer be read.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// A file of a saved model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -584,7 +584,7 @@ mod tests {
     fn files_of_another_format_are_refused_by_number() {
         let mut files = files(&fitted(1).unwrap());
         let text = String::from_utf8(files[MODEL].clone()).unwrap();
-        let older = text.replacen("\"format\":3", "\"format\":1", 1);
+        let older = text.replacen("\"format\":4", "\"format\":1", 1);
         files.insert(MODEL.to_owned(), older.into_bytes());
         let error = SignalModel::load(&files).err();
         assert!(matches!(error, Some(LoadError::Format { found: 1, known: FORMAT })), "{error:?}");
