@@ -54,8 +54,7 @@ mod tests {
         load_config(Some(&path))
     }
 
-    const HOLIDAYS: &str =
-        "holidays:\n  - name: new-year\n    dates: [2026-01-01, 2027-01-01]\n    lower_window: -1\n";
+    const HOLIDAYS: &str = "holidays:\n  - name: new-year\n    dates: [2026-01-01, 2027-01-01]\n    lower_window: -1\n";
 
     #[test]
     fn holidays_are_read_from_a_file() {
@@ -66,7 +65,9 @@ mod tests {
 
     #[test]
     fn a_date_or_a_window_that_is_none_is_an_error_that_says_which() {
-        for (was, is) in [("2027-01-01", "2027-02-29"), ("-1", "-99"), ("name: new-year", "name: ''")] {
+        for (was, is) in
+            [("2027-01-01", "2027-02-29"), ("-1", "-99"), ("name: new-year", "name: ''")]
+        {
             let error = with_causes(&read(&HOLIDAYS.replace(was, is)).unwrap_err());
             assert!(error.contains("holidays"), "{is}: {error}");
         }

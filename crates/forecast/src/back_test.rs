@@ -22,6 +22,9 @@ const DAYS_BEFORE: usize = 3;
 const LEAST_ORIGINS: usize = 2;
 /// Days of history from which the LSTM is tried.
 const LSTM_DAYS: usize = 7;
+/// Slots of history from which the LSTM is tried, a week of hours: it reads 48 slots at once, and of a few long ones it
+/// would learn nothing.
+const LSTM_SLOTS: usize = 168;
 
 /// One slot of the back-test: what came, and what each would have said the day before.
 #[derive(Debug, Clone)]
@@ -95,7 +98,8 @@ fn train_before(
     options: &FitOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Option<(Features, Network)>, FitError> {
-    if history.days() < LSTM_DAYS || !options.members.contains(&Member::Lstm) {
+    let enough = history.days() >= LSTM_DAYS && history.len() >= LSTM_SLOTS;
+    if !enough || !options.members.contains(&Member::Lstm) {
         return Ok(None);
     }
     let features = Features::new(history, plan.season, options.horizon);
@@ -159,7 +163,8 @@ fn points(
 ) -> Result<[Option<Vec<f64>>; POINTS.len()], FitError> {
     let count = known.day() as usize;
     let takes_part = |member: Member| options.members.contains(&member);
-    let prophet = takes_part(Member::Prophet)
+    let twice = known.observed().nth(1).is_some();
+    let prophet = (twice && takes_part(Member::Prophet))
         .then(|| Prophet::fit(known, &plan.prophet()).and_then(|model| model.path(origin, count)))
         .transpose()
         .map_err(FitError::Prophet)?;

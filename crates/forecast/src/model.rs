@@ -67,8 +67,7 @@ impl Seen {
     fn is_sound(&self) -> bool {
         let width = self.slot.seconds();
         let end = self.end.checked_mul(i64::from(width));
-        width <= DAY_SECONDS / 4
-            && DAY_SECONDS.is_multiple_of(width)
+        DAY_SECONDS.is_multiple_of(width)
             && end.is_some_and(|second| Timestamp::from_second(second).is_ok())
     }
 }

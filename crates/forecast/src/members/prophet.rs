@@ -369,6 +369,29 @@ mod tests {
         assert!(Prophet::restore(saved).is_err());
     }
 
+    #[test]
+    fn a_day_of_two_slots_and_a_week_of_days_are_resolved() {
+        let due = |n: i64| {
+            let hours = if n % 24 < 12 { 10.0 } else { 30.0 };
+            hours + if n / 24 % 7 < 5 { 20.0 } else { 0.0 }
+        };
+        let hourly = made::series(35, |n| Some(due(n) + 0.1 * noise(n)));
+        for hours in [12, 24] {
+            let slot = Step::from_seconds(3600 * hours).unwrap();
+            let seen = History::new(&hourly, slot);
+            let model = Prophet::fit(&seen, &Recipe::plain(Season::Week)).unwrap();
+            let slots = 7 * 24 / i64::from(hours);
+            for (lead, value) in model.path(seen.end(), slots as usize).unwrap().iter().enumerate()
+            {
+                let first = 35 * 24 + lead as i64 * i64::from(hours);
+                let due = (first..first + i64::from(hours)).map(due).fold(0.0, f64::max);
+                // Three harmonics of a week bend around a weekend of 12 h slots, and meet each of 7 days.
+                let off = if hours == 24 { 2.0 } else { 6.0 };
+                assert!((value - due).abs() < off, "{hours} h, {lead}: {value} is not {due}");
+            }
+        }
+    }
+
     /// Prophet with the holidays of `named`, each by the days since the start of the made history.
     fn with_holidays(seen: &History, named: &[(&str, &[i64])]) -> Prophet {
         let date = |day: &i64| made::FIRST / 24 + day;
