@@ -88,6 +88,9 @@ pub(crate) struct BacktestArguments {
     /// Holidays that MOrA's Prophet learns: a CSV with holiday,ds and perhaps lower_window,upper_window
     #[arg(long, value_name = "FILE")]
     holidays: Option<PathBuf>,
+    /// Settings tried for Prophet and for the LSTM, each, on days before their own back-test
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    tuning_budget: u32,
     /// Seed of what is drawn at random
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -151,6 +154,7 @@ fn options(arguments: &BacktestArguments) -> anyhow::Result<Options> {
         risk: arguments.risk,
         seed: arguments.seed,
         holidays: holidays.unwrap_or_default(),
+        tuning_budget: arguments.tuning_budget,
     })
 }
 

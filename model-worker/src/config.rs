@@ -24,6 +24,8 @@ pub struct WorkerConfig {
     pub challenger_tolerance: f64,
     /// Days on which usage differs, which Prophet learns.
     pub holidays: Vec<Holiday>,
+    /// Settings tried for Prophet and for the LSTM, each, at a fit; 0 means none.
+    pub tuning_budget: u32,
     /// When an upload is worth a fit.
     pub retrain: RetrainPolicy,
 }
@@ -37,6 +39,7 @@ impl Default for WorkerConfig {
             horizon_slots: 24,
             challenger_tolerance: 0.02,
             holidays: Vec::new(),
+            tuning_budget: 0,
             retrain: RetrainPolicy::default(),
         }
     }

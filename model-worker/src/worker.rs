@@ -137,6 +137,7 @@ impl Worker {
             seed: job.header.seed,
             origins: self.config.origins,
             holidays: self.config.holidays.clone(),
+            tuning_budget: self.config.tuning_budget,
             ..FitOptions::default()
         };
         let mut observe = |signal: Signal, progress: Progress| {

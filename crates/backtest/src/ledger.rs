@@ -147,6 +147,7 @@ pub(crate) fn key(trial: &Trial, method: Method, options: &Options) -> String {
     if Variant::of(method).is_some() {
         // Writing dates and names into memory does not fail.
         add(&serde_json::to_vec(&options.holidays).unwrap_or_default());
+        add(&options.tuning_budget.to_le_bytes());
     }
     for day in trial.days() {
         add(&day.start.as_second().to_le_bytes());
@@ -213,7 +214,9 @@ mod tests {
         let feast = Holiday::new("feast", ["1970-01-03".parse().unwrap()].into(), 0..=0).unwrap();
         let festive = Options { holidays: vec![feast], ..options() };
         assert_eq!(key(&wave(0.0), Method::Krr, &festive), first, "no rule knows holidays");
-        let [mora, with] = [&options(), &festive].map(|o| key(&wave(0.0), Method::Mora, o));
-        assert!(mora != with);
+        let tuned = Options { tuning_budget: 3, ..options() };
+        let [mora, with, also] =
+            [&options(), &festive, &tuned].map(|o| key(&wave(0.0), Method::Mora, o));
+        assert!(mora != with && mora != also && with != also);
     }
 }

@@ -80,6 +80,7 @@ fn options(variant: Variant, asked: &Situation<'_>) -> FitOptions {
         horizon: asked.slots,
         seed: asked.options.seed,
         holidays: asked.options.holidays.clone(),
+        tuning_budget: asked.options.tuning_budget,
         members,
         calibrate: variant != Variant::NoCalibration,
         ..FitOptions::default()

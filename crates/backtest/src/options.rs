@@ -29,6 +29,9 @@ pub struct Options {
     /// Days on which usage differs, which MOrA's Prophet learns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holidays: Vec<Holiday>,
+    /// Settings tried for each member of MOrA that has some; 0 means none.
+    #[serde(default)]
+    pub tuning_budget: u32,
 }
 
 impl Default for Options {
@@ -43,6 +46,7 @@ impl Default for Options {
             risk: 0.01,
             seed: 0,
             holidays: Vec::new(),
+            tuning_budget: 0,
         }
     }
 }

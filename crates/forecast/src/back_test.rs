@@ -83,11 +83,17 @@ impl BackTest {
 }
 
 /// How many origins a back-test of `history` has; none where that would be fewer than two.
-fn origins(history: &History, options: &FitOptions) -> i64 {
+pub(crate) fn origins(history: &History, options: &FitOptions) -> i64 {
     let days = history.days();
     let before = DAYS_BEFORE.max(days.div_ceil(2));
     let count = options.origins.min(days.saturating_sub(before));
     if count < LEAST_ORIGINS { 0 } else { count as i64 }
+}
+
+/// Whether the LSTM is tried on `history`.
+pub(crate) fn tries_lstm(history: &History, options: &FitOptions) -> bool {
+    let enough = history.days() >= LSTM_DAYS && history.len() >= LSTM_SLOTS;
+    enough && options.members.contains(&Member::Lstm)
 }
 
 /// The LSTM trained on what came before slot `first`; `None` where the history is too short for one.
@@ -98,14 +104,14 @@ fn train_before(
     options: &FitOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Option<(Features, Network)>, FitError> {
-    let enough = history.days() >= LSTM_DAYS && history.len() >= LSTM_SLOTS;
-    if !enough || !options.members.contains(&Member::Lstm) {
+    if !tries_lstm(history, options) {
         return Ok(None);
     }
     let features = Features::new(history, plan.season, options.horizon);
     let start = Start::Random(options.seed);
     let end = (first - history.first) as usize;
-    match train(&features, end, &start, &mut |share| watch.report("lstm", 0.45 * share)) {
+    let mut observe = |share| watch.report("lstm", 0.45 * share);
+    match train(&features, end, &start, plan.tuning.lstm, &mut observe) {
         ControlFlow::Continue(network) => Ok(Some((features, network))),
         ControlFlow::Break(()) => Err(FitError::Cancelled),
     }

@@ -7,6 +7,7 @@ use mora_core::{Rung, Series, Step};
 
 use crate::back_test::{BackTest, flat_levels};
 use crate::error::{FitError, ObservedTime};
+use crate::glitch::without_glitch;
 use crate::holidays::Holiday;
 use crate::ladder::{Verdict, takes_part};
 use crate::members::Member;
@@ -45,6 +46,9 @@ pub struct FitOptions {
     pub calibrate: bool,
     /// Days on which usage differs, which Prophet learns; none by default.
     pub holidays: Vec<Holiday>,
+    /// Settings tried for Prophet and for the LSTM besides the defaults, each; 0, which is the default, means none. At
+    /// most 8 are known for Prophet and 3 for the LSTM.
+    pub tuning_budget: u32,
 }
 
 impl Default for FitOptions {
@@ -58,6 +62,7 @@ impl Default for FitOptions {
             members,
             calibrate: true,
             holidays: Vec::new(),
+            tuning_budget: 0,
         }
     }
 }
@@ -65,7 +70,7 @@ impl Default for FitOptions {
 /// How far a fit is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
-    /// What is being done: `hour_of_week`, `prophet`, `lstm` or `back-test`.
+    /// What is being done: `tuning`, `hour_of_week`, `prophet`, `lstm` or `back-test`.
     pub stage: &'static str,
     /// Share of the whole fit that is done, in [0, 1]; never falls.
     pub share: f64,
@@ -73,7 +78,7 @@ pub struct Progress {
 
 /// Tells an observer, and breaks off when it says so.
 pub(crate) struct Watch<'a> {
-    observe: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+    pub(crate) observe: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
 }
 
 impl Watch<'_> {
@@ -99,10 +104,11 @@ pub fn fit(
     observe: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<SignalModel, FitError> {
     check(series, options)?;
+    let series = &*without_glitch(series);
     let history = History::new(series, options.slot);
     enough(&history)?;
     let watch = &mut Watch { observe };
-    let plan = Plan::new(&history, options);
+    let plan = Plan::new(&history, options, watch)?;
     let test = BackTest::run(&history, &plan, options, watch)?;
     let verdict = Verdict::reach(&history, &test, options);
     watch.tell("hour_of_week", 0.6)?;
@@ -158,6 +164,7 @@ fn fit_members(
         holt_winters: None,
         requests: None,
         lstm: None,
+        tuning: plan.tuning,
     };
     if wanted(Member::Prophet) {
         watch.tell("prophet", 0.65)?;
@@ -167,7 +174,7 @@ fn fit_members(
         parts.holt_winters = HoltWinters::fit(history, plan.season).ok();
     }
     if wanted(Member::Lstm) {
-        parts.lstm = fit_lstm(history, test, watch)?;
+        parts.lstm = fit_lstm(history, plan, test, watch)?;
     }
     Ok(parts)
 }
@@ -183,13 +190,15 @@ fn fit_profile(history: &History, season: Season, verdict: &Verdict<'_>) -> Hour
 /// Trains the back-test's network on to the end of the history and exports it.
 fn fit_lstm(
     history: &History,
+    plan: &Plan,
     test: &BackTest,
     watch: &mut Watch<'_>,
 ) -> Result<Option<(Lstm, Origin)>, FitError> {
     let Some((features, network)) = &test.lstm else { return Ok(None) };
     let start = Start::Network(network);
     let mut observe = |share| watch.report("lstm", 0.7 + 0.3 * share);
-    let ControlFlow::Continue(network) = train(features, features.len, &start, &mut observe) else {
+    let trained = train(features, features.len, &start, plan.tuning.lstm, &mut observe);
+    let ControlFlow::Continue(network) = trained else {
         return Err(FitError::Cancelled);
     };
     let origin = Origin::new(features, history.end());
@@ -385,9 +394,9 @@ mod tests {
             let data = series(days, |n| Some(busy(n) + noise(n)));
             let history = History::new(&data, slot);
             let options = FitOptions { slot, horizon: 1, ..FitOptions::default() };
-            let plan = Plan::new(&history, &options);
             let mut observe = |_: Progress| ControlFlow::Continue(());
             let watch = &mut Watch { observe: &mut observe };
+            let plan = Plan::new(&history, &options, watch).unwrap();
             let test = BackTest::run(&history, &plan, &options, watch).unwrap();
             assert_eq!(test.lstm.is_some(), tried, "{days} days of {minutes} min");
         }

@@ -14,6 +14,7 @@ mod calibration;
 mod error;
 mod fit;
 mod fusion;
+mod glitch;
 mod held_out;
 mod holidays;
 mod ladder;
@@ -23,8 +24,11 @@ mod model;
 mod onnx;
 mod plan;
 mod requests;
+#[cfg(test)]
+mod robustness;
 mod season;
 mod slots;
+mod tuning;
 
 pub use alone::ProphetAlone;
 pub use error::{FitError, ForecastError, LoadError, ObservedTime, RuntimeError, SaveError};
@@ -33,6 +37,8 @@ pub use held_out::{BACK_TEST_QUANTILES, BackTestSlot};
 pub use holidays::{Holiday, HolidayError};
 pub use members::Member;
 pub use members::lstm::serve::{LstmProbe, use_onnx_runtime};
+pub use members::lstm::train::LstmSettings;
 pub use members::prophet::ProphetSettings;
 pub use model::{ModelFile, SignalModel};
 pub use requests::{DEFAULT_RISK_PRICE, RISK_PRICES, RequestRecord};
+pub use tuning::Tuning;

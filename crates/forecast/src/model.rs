@@ -21,6 +21,7 @@ use crate::members::lstm::serve::{Lstm, LstmProbe, Origin};
 use crate::members::prophet::{Prophet, Saved};
 use crate::requests::{RequestRecord, Requests};
 use crate::slots::{DAY_SECONDS, History, number, slots_per_day};
+use crate::tuning::Tuning;
 
 const MODEL: &str = "model.json";
 const PROPHET: &str = "prophet.json";
@@ -94,6 +95,7 @@ struct Record {
     holt_winters: Option<HoltWinters>,
     lstm: Option<Origin>,
     requests: Option<Requests>,
+    tuning: Tuning,
 }
 
 /// The members fitted to the whole history.
@@ -105,6 +107,7 @@ pub(crate) struct Parts {
     pub(crate) holt_winters: Option<HoltWinters>,
     pub(crate) requests: Option<Requests>,
     pub(crate) lstm: Option<(Lstm, Origin)>,
+    pub(crate) tuning: Tuning,
 }
 
 /// A fitted model of one signal. It answers from what it learned and is never fitted again.
@@ -140,6 +143,7 @@ impl SignalModel {
             holt_winters: parts.holt_winters,
             lstm: origin,
             requests: parts.requests,
+            tuning: parts.tuning,
         };
         Self { record, back_test, prophet: parts.prophet, lstm }
     }
@@ -193,6 +197,12 @@ impl SignalModel {
     #[must_use]
     pub fn request_records(&self) -> &[RequestRecord] {
         self.record.requests.as_ref().map_or(&[], Requests::records)
+    }
+
+    /// The settings its members were fitted with, and how many others were tried.
+    #[must_use]
+    pub fn tuning(&self) -> Tuning {
+        self.record.tuning
     }
 
     fn check_slots(&self, asked: usize) -> Result<(), ForecastError> {
@@ -375,6 +385,7 @@ impl Record {
             (origin, "LSTM input of another shape"),
             (smoothed, "Holt-Winters state of another shape"),
             (requests, "request paths of another shape"),
+            (self.tuning.is_sound(), "settings out of range"),
         ];
         let failed = checks.into_iter().find(|(sound, _)| !sound);
         failed.map_or(Ok(()), |(_, what)| Err(LoadError::Damaged { file: MODEL, what }))
@@ -521,6 +532,18 @@ mod tests {
         }
         let error = model.forecast(start(28), 24, &[]).unwrap_err();
         assert!(matches!(error, ForecastError::NoQuantile));
+    }
+
+    #[test]
+    fn what_was_tuned_is_saved_and_the_same_bytes_every_time() {
+        let options = FitOptions { tuning_budget: 3, ..FitOptions::default() };
+        let fitted = || fit(&seen(), &options, &mut |_| ControlFlow::Continue(())).unwrap();
+        let model = fitted();
+        let tuning = model.tuning();
+        assert_eq!((tuning.prophet_candidates, tuning.lstm_candidates), (3, 3));
+        assert!(model.save().unwrap() == fitted().save().unwrap(), "another model");
+        assert_eq!(SignalModel::load(&files(&model)).unwrap().tuning(), tuning);
+        assert_eq!(super::tests::fitted(1).unwrap().tuning(), Tuning::default());
     }
 
     #[test]
