@@ -85,7 +85,7 @@ pub(crate) struct BacktestArguments {
     /// Methods with commas between them, or all; seasonal-naive always takes part
     #[arg(long, default_value = "all")]
     method: String,
-    /// Holidays that MOrA's Prophet learns: a CSV with holiday,ds and perhaps lower_window,upper_window
+    /// Holidays that MOrA's Prophet learns: a CSV of names and dates, see docs/backtest.md
     #[arg(long, value_name = "FILE")]
     holidays: Option<PathBuf>,
     /// Settings tried for Prophet and for the LSTM, each, on days before their own back-test

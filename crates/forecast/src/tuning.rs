@@ -227,19 +227,19 @@ mod tests {
     }
 
     /// A day with one busy hour, which takes more harmonics than the default.
-    fn busy_hour(n: i64) -> Option<f64> {
-        Some(20.0 + if n % 24 == 9 { 50.0 } else { 0.0 } + noise(n))
+    fn busy_hour(n: i64) -> f64 {
+        20.0 + if n % 24 == 9 { 50.0 } else { 0.0 } + noise(n)
     }
 
     #[test]
     fn without_a_budget_or_enough_days_the_defaults_stand() {
-        assert_eq!(chosen(&history(28, busy_hour), &budget(0)), Tuning::default());
-        assert_eq!(chosen(&history(8, busy_hour), &budget(9)), Tuning::default());
+        assert_eq!(chosen(&history(28, |n| Some(busy_hour(n))), &budget(0)), Tuning::default());
+        assert_eq!(chosen(&history(8, |n| Some(busy_hour(n))), &budget(9)), Tuning::default());
     }
 
     #[test]
     fn a_day_with_one_busy_hour_gets_more_harmonics() {
-        let tuning = chosen(&history(28, busy_hour), &budget(3));
+        let tuning = chosen(&history(28, |n| Some(busy_hour(n))), &budget(3));
         assert_eq!(tuning.prophet.daily_harmonics, 10, "{tuning:?}");
         assert_eq!((tuning.prophet_candidates, tuning.lstm_candidates), (3, 0));
     }
@@ -247,8 +247,8 @@ mod tests {
     #[test]
     fn what_the_back_test_judges_is_not_looked_at() {
         let options = FitOptions { tuning_budget: 8, ..FitOptions::default() };
-        let other = |n: i64| if n < 14 * 24 { busy_hour(n) } else { Some(5.0 * noise(n).abs()) };
-        let seen = [history(28, busy_hour), history(28, other)];
+        let other = |n: i64| if n < 14 * 24 { busy_hour(n) } else { 5.0 * noise(n).abs() };
+        let seen = [history(28, |n| Some(busy_hour(n))), history(28, |n| Some(other(n)))];
         let judged = seen.each_ref().map(|seen| judged(seen, &options).unwrap());
         assert_eq!(judged, [FIRST + 9 * 24..FIRST + 14 * 24, FIRST + 9 * 24..FIRST + 14 * 24]);
         let recipe = Recipe::plain(Season::Day);
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn the_rate_of_the_lstm_is_tried_on_the_same_days() {
         let options = FitOptions { tuning_budget: 1, members: [Member::Lstm].into(), ..budget(1) };
-        let tuning = chosen(&history(28, busy_hour), &options);
+        let tuning = chosen(&history(28, |n| Some(busy_hour(n))), &options);
         assert_eq!((tuning.prophet_candidates, tuning.lstm_candidates), (0, 1));
         assert!([4e-3, RATES[0]].contains(&tuning.lstm.rate), "{tuning:?}");
     }
