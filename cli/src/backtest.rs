@@ -1,6 +1,7 @@
 //! `mora backtest`: methods judged on recorded series of the user's own.
 
 mod columns;
+mod holidays;
 mod page;
 mod read;
 mod table;
@@ -84,6 +85,12 @@ pub(crate) struct BacktestArguments {
     /// Methods with commas between them, or all; seasonal-naive always takes part
     #[arg(long, default_value = "all")]
     method: String,
+    /// Holidays that MOrA's Prophet learns: a CSV of names and dates, see docs/backtest.md
+    #[arg(long, value_name = "FILE")]
+    holidays: Option<PathBuf>,
+    /// Settings tried for Prophet and for the LSTM, each, on days before their own back-test
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    tuning_budget: u32,
     /// Seed of what is drawn at random
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -112,7 +119,7 @@ pub(crate) async fn backtest(arguments: BacktestArguments) -> anyhow::Result<Exi
 }
 
 fn judged(arguments: &BacktestArguments) -> anyhow::Result<Exit> {
-    let options = options(arguments);
+    let options = options(arguments)?;
     options.check()?;
     let methods = Method::parse_list(&arguments.method)?;
     let (trials, skipped) = trials(arguments, &options)?;
@@ -135,8 +142,9 @@ fn judged(arguments: &BacktestArguments) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn options(arguments: &BacktestArguments) -> Options {
-    Options {
+fn options(arguments: &BacktestArguments) -> anyhow::Result<Options> {
+    let holidays = arguments.holidays.as_deref().map(holidays::read).transpose()?;
+    Ok(Options {
         sample: arguments.sample,
         slot: arguments.slot,
         history_days: arguments.history,
@@ -145,7 +153,9 @@ fn options(arguments: &BacktestArguments) -> Options {
         validation: arguments.validation,
         risk: arguments.risk,
         seed: arguments.seed,
-    }
+        holidays: holidays.unwrap_or_default(),
+        tuning_budget: arguments.tuning_budget,
+    })
 }
 
 /// The series that can be judged, and why others cannot.

@@ -32,7 +32,7 @@ pub struct TrainingConfig {
     pub every_hours: u32,
     /// Workers trained at once.
     pub concurrency: usize,
-    /// Width of the slots to forecast, in seconds, from 900 to 86,400.
+    /// Width of the slots to forecast, in seconds: a divisor of a day from 900 to 86,400.
     pub slot_seconds: u32,
     /// Longest time for one job, in seconds.
     pub deadline_seconds: u64,

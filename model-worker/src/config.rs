@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use mora_forecast::Holiday;
 use serde::{Deserialize, Serialize};
 
 use crate::RetrainPolicy;
@@ -21,6 +22,10 @@ pub struct WorkerConfig {
     /// By how much the loss of a new version may exceed that of the one that serves, as a share, before it is
     /// rejected.
     pub challenger_tolerance: f64,
+    /// Days on which usage differs, which Prophet learns.
+    pub holidays: Vec<Holiday>,
+    /// Settings tried for Prophet and for the LSTM, each, at a fit; 0 means none.
+    pub tuning_budget: u32,
     /// When an upload is worth a fit.
     pub retrain: RetrainPolicy,
 }
@@ -33,7 +38,41 @@ impl Default for WorkerConfig {
             origins: 14,
             horizon_slots: 24,
             challenger_tolerance: 0.02,
+            holidays: Vec::new(),
+            tuning_budget: 0,
             retrain: RetrainPolicy::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mora_runtime::{ConfigError, load_config, with_causes};
+
+    fn read(text: &str) -> Result<WorkerConfig, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("worker.yaml");
+        std::fs::write(&path, text).unwrap();
+        load_config(Some(&path))
+    }
+
+    const HOLIDAYS: &str = "holidays:\n  - name: new-year\n    dates: [2026-01-01, 2027-01-01]\n    lower_window: -1\n";
+
+    #[test]
+    fn holidays_are_read_from_a_file() {
+        let dates = ["2026-01-01", "2027-01-01"].map(|date| date.parse().unwrap());
+        let due = Holiday::new("new-year", dates.into(), -1..=0).unwrap();
+        assert_eq!(read(HOLIDAYS).unwrap().holidays, [due]);
+    }
+
+    #[test]
+    fn a_date_or_a_window_that_is_none_is_an_error_that_says_which() {
+        for (was, is) in
+            [("2027-01-01", "2027-02-29"), ("-1", "-99"), ("name: new-year", "name: ''")]
+        {
+            let error = with_causes(&read(&HOLIDAYS.replace(was, is)).unwrap_err());
+            assert!(error.contains("holidays"), "{is}: {error}");
         }
     }
 }

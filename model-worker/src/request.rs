@@ -113,8 +113,11 @@ pub(crate) fn job_header(header: v1::TrainHeader) -> Result<(WorkloadRef, JobHea
         None => Step::HOUR,
         Some(slot) => step_from_wire(Some(slot), "slot")?,
     };
-    if !(900..=86_400).contains(&slot.seconds()) {
-        return Err(FieldError::new("slot", "must be from 15 minutes to 24 hours"));
+    if !(900..=86_400).contains(&slot.seconds()) || 86_400 % slot.seconds() != 0 {
+        return Err(FieldError::new(
+            "slot",
+            "must be from 15 minutes to 24 hours and divide a day",
+        ));
     }
     let checked = JobHeader {
         id: job_id(header.job_id)?,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use mora_core::{Series, Signal, SignalForecast, WorkloadRef};
+use mora_core::{Series, Signal, SignalForecast, Step, WorkloadRef};
 use mora_forecast::{FitOptions, ForecastError, Progress, SignalModel};
 use mora_proto::v1::forecast_service_server::ForecastServiceServer;
 use mora_proto::v1::training_service_server::TrainingServiceServer;
@@ -133,9 +133,11 @@ impl Worker {
         let Some(cause) = self.cause(job, &observed)? else { return Ok(()) };
         let options = FitOptions {
             slot: job.header.slot,
-            horizon: self.config.horizon_slots,
+            horizon: horizon(self.config.horizon_slots, job.header.slot),
             seed: job.header.seed,
             origins: self.config.origins,
+            holidays: self.config.holidays.clone(),
+            tuning_budget: self.config.tuning_budget,
             ..FitOptions::default()
         };
         let mut observe = |signal: Signal, progress: Progress| {
@@ -316,6 +318,11 @@ impl Ended {
         status.message = self.message;
         status.state = self.state;
     }
+}
+
+/// `slots` held to the 7 days that a model answers, in slots of width `slot`.
+fn horizon(slots: usize, slot: Step) -> usize {
+    slots.min(7 * 86_400 / slot.seconds() as usize)
 }
 
 type Refusals = Vec<(String, String)>;

@@ -7,7 +7,8 @@ use comfy_table::presets::NOTHING;
 use jiff::{SignedDuration, Timestamp};
 use mora_core::{Confidence, MemberWeight, Rung, Signal, Skill, WorkloadRef};
 use mora_model_worker::{
-    Comparison, Decision, FileDigest, Library, LibraryError, Manifest, SignalModel, WorkloadModel,
+    Comparison, Decision, FileDigest, Library, LibraryError, Manifest, SignalModel, Tuning,
+    WorkloadModel,
 };
 use serde::Serialize;
 
@@ -45,6 +46,8 @@ struct CardSignal {
     /// Mean pinball loss of the back-test divided by mean usage.
     back_test_loss: Option<f64>,
     back_test_slots: usize,
+    /// The settings of its members, and how many others were tried.
+    tuning: Tuning,
     /// What the model would warn of in a forecast that follows on its data.
     warnings: Vec<String>,
 }
@@ -163,6 +166,7 @@ impl CardSignal {
             confidence: summary.confidence,
             back_test_loss: model.back_test_loss(),
             back_test_slots: model.back_test().len(),
+            tuning: model.tuning(),
             warnings: model.warnings(model.data_until()),
         }
     }
@@ -183,9 +187,30 @@ impl CardSignal {
         rows.push(("coverage", known(coverage)));
         let tested = format!("{} slots at {} origins", self.back_test_slots, self.skill.origins);
         rows.push(("back-test", tested));
+        rows.extend(settings(&self.tuning));
         rows.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
         section(&format!("{signal} ({})", signal.unit()), &rows)
     }
+}
+
+/// The settings of the members that have some, and how many others were tried.
+fn settings(tuning: &Tuning) -> [(&'static str, String); 2] {
+    let tried = |count: u32| match count {
+        0 => "the defaults, none other tried".to_owned(),
+        count => format!("{count} others tried"),
+    };
+    let prophet = &tuning.prophet;
+    let of_prophet = format!(
+        "changepoint prior scale {}, seasonality prior scale {}, harmonics {} of the day and {} of the week; {}",
+        prophet.changepoint_prior_scale,
+        prophet.seasonality_prior_scale,
+        prophet.daily_harmonics,
+        prophet.weekly_harmonics,
+        tried(tuning.prophet_candidates)
+    );
+    let of_lstm =
+        format!("rate of learning {}; {}", tuning.lstm.rate, tried(tuning.lstm_candidates));
+    [("settings of prophet", of_prophet), ("settings of lstm", of_lstm)]
 }
 
 fn section(title: &str, rows: &[(&str, String)]) -> Section {

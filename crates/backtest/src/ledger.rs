@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::answer::Cell;
 use crate::method::Method;
+use crate::mora::Variant;
 use crate::options::Options;
 use crate::trial::Trial;
 
@@ -143,6 +144,11 @@ pub(crate) fn key(trial: &Trial, method: Method, options: &Options) -> String {
         add(&number.to_le_bytes());
     }
     add(&options.seed.to_le_bytes());
+    if Variant::of(method).is_some() {
+        // Writing dates and names into memory does not fail.
+        add(&serde_json::to_vec(&options.holidays).unwrap_or_default());
+        add(&options.tuning_budget.to_le_bytes());
+    }
     for day in trial.days() {
         add(&day.start.as_second().to_le_bytes());
     }
@@ -157,6 +163,7 @@ pub(crate) fn key(trial: &Trial, method: Method, options: &Options) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Holiday;
     use crate::answer::Answer;
     use crate::trial::made::{options, trial};
 
@@ -204,5 +211,12 @@ mod tests {
             key(&wave(0.0), Method::Krr, &Options { lookback_days: 9, ..options() }),
         ];
         assert!(others.iter().all(|other| *other != first));
+        let feast = Holiday::new("feast", ["1970-01-03".parse().unwrap()].into(), 0..=0).unwrap();
+        let festive = Options { holidays: vec![feast], ..options() };
+        assert_eq!(key(&wave(0.0), Method::Krr, &festive), first, "no rule knows holidays");
+        let tuned = Options { tuning_budget: 3, ..options() };
+        let [mora, with, also] =
+            [&options(), &festive, &tuned].map(|o| key(&wave(0.0), Method::Mora, o));
+        assert!(mora != with && mora != also && with != also);
     }
 }

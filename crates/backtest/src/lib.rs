@@ -19,6 +19,8 @@ mod run;
 mod score;
 mod trial;
 
+pub use mora_forecast::{Holiday, HolidayError};
+
 pub use answer::{Answer, Cell, LEVELS, StoodIn};
 pub use ledger::{Ledger, LedgerError};
 pub use method::{Method, UnknownMethod};

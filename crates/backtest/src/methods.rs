@@ -14,6 +14,7 @@ use crate::answer::Answer;
 use crate::maxima::Maxima;
 use crate::method::Method;
 use crate::mora::{self, Variant};
+use crate::options::Options;
 use crate::trial::{Day, first_slot};
 
 /// What a method is asked at an origin.
@@ -26,8 +27,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) slot: Step,
     /// Slots of the day.
     pub(crate) slots: usize,
-    /// Seed of what is drawn at random.
-    pub(crate) seed: u64,
+    /// How the run is asked for.
+    pub(crate) options: &'a Options,
     /// The day itself, which only the oracle may look at.
     pub(crate) day: &'a Day,
 }
@@ -54,17 +55,10 @@ pub(crate) struct Timed {
 
 /// The answer of `method`; the reason where it has none.
 pub(crate) fn answer(method: Method, asked: &Situation<'_>) -> Result<Timed, String> {
-    let variant = match method {
-        Method::HourOfWeek => Variant::HourOfWeek,
-        Method::Prophet => Variant::Prophet,
-        Method::Lstm => Variant::Lstm,
-        Method::Mora | Method::MoraStatic => Variant::Full,
-        Method::MoraNoLstm => Variant::NoLstm,
-        Method::MoraNoProphet => Variant::NoProphet,
-        Method::MoraNoCalibration => Variant::NoCalibration,
-        rule => return Ok(timed(|| of_rule(rule, asked))),
-    };
-    mora::answer(variant, asked)
+    match Variant::of(method) {
+        Some(variant) => mora::answer(variant, asked),
+        None => Ok(timed(|| of_rule(method, asked))),
+    }
 }
 
 /// What stands in where a method has no answer: the KRR rule, with the quantiles of the slots seen.
@@ -115,7 +109,7 @@ pub(crate) mod made {
             start,
             slot: Step::HOUR,
             slots: 24,
-            seed: 0,
+            options: &Options::default(),
             day: &day,
         })
     }

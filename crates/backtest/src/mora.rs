@@ -7,6 +7,7 @@ use mora_core::{Quantile, SignalForecast};
 use mora_forecast::{DEFAULT_RISK_PRICE, FitOptions, Member, RISK_PRICES, fit};
 
 use crate::answer::{Answer, LEVELS};
+use crate::method::Method;
 use crate::methods::{Situation, Timed};
 
 /// Which parts of MOrA take part.
@@ -19,6 +20,22 @@ pub(crate) enum Variant {
     NoLstm,
     NoProphet,
     NoCalibration,
+}
+
+impl Variant {
+    /// Which parts answer for `method`; `None` where it is a rule.
+    pub(crate) const fn of(method: Method) -> Option<Self> {
+        Some(match method {
+            Method::HourOfWeek => Self::HourOfWeek,
+            Method::Prophet => Self::Prophet,
+            Method::Lstm => Self::Lstm,
+            Method::Mora | Method::MoraStatic => Self::Full,
+            Method::MoraNoLstm => Self::NoLstm,
+            Method::MoraNoProphet => Self::NoProphet,
+            Method::MoraNoCalibration => Self::NoCalibration,
+            _ => return None,
+        })
+    }
 }
 
 /// The answer of `variant`; the reason where it refuses.
@@ -61,7 +78,9 @@ fn options(variant: Variant, asked: &Situation<'_>) -> FitOptions {
     FitOptions {
         slot: asked.slot,
         horizon: asked.slots,
-        seed: asked.seed,
+        seed: asked.options.seed,
+        holidays: asked.options.holidays.clone(),
+        tuning_budget: asked.options.tuning_budget,
         members,
         calibrate: variant != Variant::NoCalibration,
         ..FitOptions::default()

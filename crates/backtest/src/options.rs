@@ -1,20 +1,18 @@
 //! What is judged, and how.
 
 use mora_core::Step;
+use mora_forecast::Holiday;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub(crate) const DAY_SECONDS: u32 = 86_400;
-
-/// Longest slot, in seconds: with fewer than four a day there is no daily season.
-const LONGEST_SLOT: u32 = 6 * 3600;
 
 /// How recordings are sampled, how much history a method is given, and which days are judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// Shortest spacing of samples; a series recorded more coarsely keeps its own.
     pub sample: Step,
-    /// How long a request holds: divides a day, at most 6 h.
+    /// How long a request holds: divides a day; a day at most.
     pub slot: Step,
     /// Days before the first origin, at least 1.
     pub history_days: u32,
@@ -28,6 +26,12 @@ pub struct Options {
     pub risk: f64,
     /// Seed of what is drawn at random.
     pub seed: u64,
+    /// Days on which usage differs, which MOrA's Prophet learns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holidays: Vec<Holiday>,
+    /// Settings tried for each member of MOrA that has some; 0 means none.
+    #[serde(default)]
+    pub tuning_budget: u32,
 }
 
 impl Default for Options {
@@ -41,6 +45,8 @@ impl Default for Options {
             validation: 0.3,
             risk: 0.01,
             seed: 0,
+            holidays: Vec::new(),
+            tuning_budget: 0,
         }
     }
 }
@@ -50,7 +56,7 @@ impl Default for Options {
 pub enum OptionsError {
     /// The slot does not fit.
     #[error(
-        "a slot of {} s does not fit; use one that divides a day, is at most 6 h, and is a multiple of the sample of {} s",
+        "a slot of {} s does not fit; use one that divides a day (24 h at most) and is a multiple of the sample of {} s",
         .slot.seconds(), .sample.seconds()
     )]
     Slot {
@@ -81,8 +87,7 @@ impl Options {
     /// Fails when a field is out of its range.
     pub fn check(&self) -> Result<(), OptionsError> {
         let (slot, sample) = (self.slot.seconds(), self.sample.seconds());
-        if slot > LONGEST_SLOT || !DAY_SECONDS.is_multiple_of(slot) || !slot.is_multiple_of(sample)
-        {
+        if !DAY_SECONDS.is_multiple_of(slot) || !slot.is_multiple_of(sample) {
             return Err(OptionsError::Slot { slot: self.slot, sample: self.sample });
         }
         let (history, lookback) = (self.history_days, self.lookback_days);
@@ -123,8 +128,12 @@ mod tests {
         let seconds = |s| Step::from_seconds(s).unwrap();
         let fine = Options::default();
         assert_eq!(fine.check(), Ok(()));
+        for slot in [900, 43_200, 86_400].map(seconds) {
+            assert_eq!(Options { slot, ..fine.clone() }.check(), Ok(()));
+        }
         let bad = [
             Options { slot: seconds(7000), ..fine.clone() },
+            Options { slot: seconds(172_800), ..fine.clone() },
             Options { sample: seconds(7200), ..fine.clone() },
             Options { history_days: 0, ..fine.clone() },
             Options { history_days: 29, ..fine.clone() },

@@ -118,7 +118,7 @@ fn compute(trial: &Trial, method: Method, options: &Options) -> Cell {
             start: day.start,
             slot: options.slot,
             slots: options.slots(),
-            seed: options.seed,
+            options,
             day,
         };
         let timed = answer(method, &asked).unwrap_or_else(|reason| {

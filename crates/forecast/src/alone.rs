@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use mora_core::{Series, Step};
 
 use crate::error::{FitError, ForecastError};
-use crate::members::prophet::Prophet;
+use crate::members::prophet::{Prophet, Recipe};
 use crate::season::Season;
 use crate::slots::{History, number};
 
@@ -22,7 +22,7 @@ impl ProphetAlone {
     pub fn fit(series: &Series, slot: Step, weekly: bool) -> Result<Self, FitError> {
         let history = History::new(series, slot);
         let season = if weekly { Season::Week } else { Season::Day };
-        let model = Prophet::fit(&history, season).map_err(FitError::Prophet)?;
+        let model = Prophet::fit(&history, &Recipe::plain(season)).map_err(FitError::Prophet)?;
         Ok(Self { slot, model })
     }
 

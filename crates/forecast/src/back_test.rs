@@ -13,7 +13,7 @@ use crate::members::lstm::network::{Network, OUTPUTS};
 use crate::members::lstm::train::{Start, train};
 use crate::members::naive::Naive;
 use crate::members::prophet::Prophet;
-use crate::season::Season;
+use crate::plan::Plan;
 use crate::slots::History;
 
 /// Days a member must have before the first origin.
@@ -22,6 +22,9 @@ const DAYS_BEFORE: usize = 3;
 const LEAST_ORIGINS: usize = 2;
 /// Days of history from which the LSTM is tried.
 const LSTM_DAYS: usize = 7;
+/// Slots of history from which the LSTM is tried, a week of hours: it reads 48 slots at once, and of a few long ones it
+/// would learn nothing.
+const LSTM_SLOTS: usize = 168;
 
 /// One slot of the back-test: what came, and what each would have said the day before.
 #[derive(Debug, Clone)]
@@ -60,42 +63,55 @@ impl BackTest {
     /// Tries the members at the last days of `history`; without origins where it is too short.
     pub(crate) fn run(
         history: &History,
-        season: Season,
+        plan: &Plan,
         options: &FitOptions,
         watch: &mut Watch<'_>,
     ) -> Result<Self, FitError> {
-        let days = history.days();
-        let before = DAYS_BEFORE.max(days.div_ceil(2));
-        let count = options.origins.min(days.saturating_sub(before));
-        if count < LEAST_ORIGINS {
+        let count = origins(history, options);
+        if count == 0 {
             return Ok(Self::default());
         }
-        let first = history.end() - count as i64 * history.day();
-        let lstm = train_before(history, season, first, options, watch)?;
+        let first = history.end() - count * history.day();
+        let lstm = train_before(history, plan, first, options, watch)?;
         let mut drafts = Vec::new();
-        for origin in (0..count as i64).map(|i| first + i * history.day()) {
-            drafts.push(draft(history, season, origin, lstm.as_ref(), options)?);
+        for origin in (0..count).map(|i| first + i * history.day()) {
+            drafts.push(draft(history, plan, origin, lstm.as_ref(), options)?);
             watch.tell("back-test", 0.45 + 0.15 * drafts.len() as f64 / count as f64)?;
         }
         Ok(Self { residuals: residuals(&drafts, None), origins: finish(&drafts), lstm })
     }
 }
 
+/// How many origins a back-test of `history` has; none where that would be fewer than two.
+pub(crate) fn origins(history: &History, options: &FitOptions) -> i64 {
+    let days = history.days();
+    let before = DAYS_BEFORE.max(days.div_ceil(2));
+    let count = options.origins.min(days.saturating_sub(before));
+    if count < LEAST_ORIGINS { 0 } else { count as i64 }
+}
+
+/// Whether the LSTM is tried on `history`.
+pub(crate) fn tries_lstm(history: &History, options: &FitOptions) -> bool {
+    let enough = history.days() >= LSTM_DAYS && history.len() >= LSTM_SLOTS;
+    enough && options.members.contains(&Member::Lstm)
+}
+
 /// The LSTM trained on what came before slot `first`; `None` where the history is too short for one.
 fn train_before(
     history: &History,
-    season: Season,
+    plan: &Plan,
     first: i64,
     options: &FitOptions,
     watch: &mut Watch<'_>,
 ) -> Result<Option<(Features, Network)>, FitError> {
-    if history.days() < LSTM_DAYS || !options.members.contains(&Member::Lstm) {
+    if !tries_lstm(history, options) {
         return Ok(None);
     }
-    let features = Features::new(history, season, options.horizon);
+    let features = Features::new(history, plan.season, options.horizon);
     let start = Start::Random(options.seed);
     let end = (first - history.first) as usize;
-    match train(&features, end, &start, &mut |share| watch.report("lstm", 0.45 * share)) {
+    let mut observe = |share| watch.report("lstm", 0.45 * share);
+    match train(&features, end, &start, plan.tuning.lstm, &mut observe) {
         ControlFlow::Continue(network) => Ok(Some((features, network))),
         ControlFlow::Break(()) => Err(FitError::Cancelled),
     }
@@ -110,17 +126,17 @@ struct Draft {
 /// What the members, fitted to the slots before `origin`, say of the day after it.
 fn draft(
     history: &History,
-    season: Season,
+    plan: &Plan,
     origin: i64,
     lstm: Option<&(Features, Network)>,
     options: &FitOptions,
 ) -> Result<Vec<Draft>, FitError> {
     let known = history.before(origin);
     let day = history.day();
-    let profile = HourOfWeek::fit(&known, season);
-    let naive = Naive::fit(&known, season);
+    let profile = HourOfWeek::fit(&known, plan.season);
+    let naive = Naive::fit(&known, plan.season);
     let flat = flat_levels(&known);
-    let points = points(&known, season, origin, options)?;
+    let points = points(&known, plan, origin, options)?;
     let index = (origin - history.first) as usize;
     let outputs = lstm.map(|(features, network)| network.forward(&features.batch(&[index])).out);
     let said = |lead: usize| {
@@ -147,18 +163,19 @@ fn draft(
 /// What the members of [`POINTS`] expect of the day after `origin`; `None` where one takes no part.
 fn points(
     known: &History,
-    season: Season,
+    plan: &Plan,
     origin: i64,
     options: &FitOptions,
 ) -> Result<[Option<Vec<f64>>; POINTS.len()], FitError> {
     let count = known.day() as usize;
     let takes_part = |member: Member| options.members.contains(&member);
-    let prophet = takes_part(Member::Prophet)
-        .then(|| Prophet::fit(known, season).and_then(|model| model.path(origin, count)))
+    let twice = known.observed().nth(1).is_some();
+    let prophet = (twice && takes_part(Member::Prophet))
+        .then(|| Prophet::fit(known, &plan.prophet()).and_then(|model| model.path(origin, count)))
         .transpose()
         .map_err(FitError::Prophet)?;
     let smoothed = takes_part(Member::HoltWinters)
-        .then(|| HoltWinters::fit(known, season).ok())
+        .then(|| HoltWinters::fit(known, plan.season).ok())
         .flatten()
         .map(|model| model.path(origin, count));
     Ok([prophet, smoothed])

@@ -10,7 +10,7 @@ use mora_core::Step;
 /// Why no model was fitted.
 #[derive(Debug, Error)]
 pub enum FitError {
-    /// Fewer than 24 slots were observed.
+    /// Less than 24 hours or fewer than 7 slots were observed.
     #[error("too little history: {observed} of {needed}; collect more, or widen the lookback")]
     TooLittleHistory {
         /// Time observed.
@@ -18,9 +18,9 @@ pub enum FitError {
         /// Time needed.
         needed: ObservedTime,
     },
-    /// The slot does not divide a day, is longer than 6 h, or is shorter than the series' step.
+    /// The slot does not divide a day, or is shorter than the series' step.
     #[error(
-        "a slot of {} s does not fit: use one that divides a day, is at most 6 h, and is no shorter than the series' step of {} s",
+        "a slot of {} s does not fit: use one that divides a day (24 h at most) and is no shorter than the series' step of {} s",
         slot.seconds(), step.seconds()
     )]
     Slot {

@@ -7,6 +7,8 @@ use mora_core::{Rung, Series, Step};
 
 use crate::back_test::{BackTest, flat_levels};
 use crate::error::{FitError, ObservedTime};
+use crate::glitch::without_glitch;
+use crate::holidays::Holiday;
 use crate::ladder::{Verdict, takes_part};
 use crate::members::Member;
 use crate::members::holt_winters::HoltWinters;
@@ -16,19 +18,20 @@ use crate::members::lstm::train::{Start, train};
 use crate::members::naive::Naive;
 use crate::members::prophet::Prophet;
 use crate::model::{Parts, Seen, SignalModel};
+use crate::plan::Plan;
 use crate::requests::Requests;
 use crate::season::Season;
-use crate::slots::History;
+use crate::slots::{DAY_SECONDS, History, slots_per_day};
 
-/// Slots below which nothing is forecast.
-const LEAST_SLOTS: usize = 24;
-/// Longest slot, in seconds: with fewer than four a day there is no daily season.
-const LONGEST_SLOT: u32 = 6 * 3600;
+/// Observed hours below which nothing is forecast.
+const LEAST_HOURS: usize = 24;
+/// Observed slots below which nothing is forecast, however long they are: a week of slots of a day.
+const LEAST_SLOTS: usize = 7;
 
 /// How a model is fitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FitOptions {
-    /// Width of a slot: divides a day, at most 6 h, no shorter than the series' step. An hour by default.
+    /// Width of a slot: divides a day and is no shorter than the series' step; a day at most. An hour by default.
     pub slot: Step,
     /// Slots that forecasts usually reach, at least 1 and at most 7 days; 24 by default. The LSTM is trained for as
     /// many, but no more than a day; the other members reach further.
@@ -41,19 +44,33 @@ pub struct FitOptions {
     pub members: BTreeSet<Member>,
     /// Whether upper quantiles are moved to where they held in the back-test; so by default.
     pub calibrate: bool,
+    /// Days on which usage differs, which Prophet learns; none by default.
+    pub holidays: Vec<Holiday>,
+    /// Settings tried for Prophet and for the LSTM besides the defaults, each; 0, which is the default, means none. At
+    /// most 8 are known for Prophet and 3 for the LSTM.
+    pub tuning_budget: u32,
 }
 
 impl Default for FitOptions {
     fn default() -> Self {
         let members = Member::ALL.into_iter().collect();
-        Self { slot: Step::HOUR, horizon: 24, seed: 0, origins: 14, members, calibrate: true }
+        Self {
+            slot: Step::HOUR,
+            horizon: 24,
+            seed: 0,
+            origins: 14,
+            members,
+            calibrate: true,
+            holidays: Vec::new(),
+            tuning_budget: 0,
+        }
     }
 }
 
 /// How far a fit is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
-    /// What is being done: `hour_of_week`, `prophet`, `lstm` or `back-test`.
+    /// What is being done: `tuning`, `hour_of_week`, `prophet`, `lstm` or `back-test`.
     pub stage: &'static str,
     /// Share of the whole fit that is done, in [0, 1]; never falls.
     pub share: f64,
@@ -61,7 +78,7 @@ pub struct Progress {
 
 /// Tells an observer, and breaks off when it says so.
 pub(crate) struct Watch<'a> {
-    observe: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+    pub(crate) observe: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
 }
 
 impl Watch<'_> {
@@ -87,32 +104,40 @@ pub fn fit(
     observe: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<SignalModel, FitError> {
     check(series, options)?;
+    let series = &*without_glitch(series);
     let history = History::new(series, options.slot);
-    let observed = history.observed().count();
-    if observed < LEAST_SLOTS {
-        return Err(FitError::TooLittleHistory {
-            observed: ObservedTime::of(observed, options.slot),
-            needed: ObservedTime::of(LEAST_SLOTS, options.slot),
-        });
-    }
+    enough(&history)?;
     let watch = &mut Watch { observe };
-    let season = Season::detect(&history);
-    let test = BackTest::run(&history, season, options, watch)?;
+    let plan = Plan::new(&history, options, watch)?;
+    let test = BackTest::run(&history, &plan, options, watch)?;
     let verdict = Verdict::reach(&history, &test, options);
     watch.tell("hour_of_week", 0.6)?;
-    let mut parts = fit_members(&history, season, &test, &verdict, watch)?;
+    let mut parts = fit_members(&history, &plan, &test, &verdict, watch)?;
     parts.requests = Requests::fit(series, options.slot, history.end());
     watch.tell("lstm", 1.0)?;
     Ok(SignalModel::new(Seen::new(series, &history), verdict, parts, history.mean_max()))
 }
 
+/// Whether enough was observed to say anything.
+fn enough(history: &History) -> Result<(), FitError> {
+    let slot = history.slot;
+    let observed = history.observed().count();
+    let needed = LEAST_SLOTS.max(LEAST_HOURS * 3600 / slot.seconds() as usize);
+    if observed >= needed {
+        return Ok(());
+    }
+    Err(FitError::TooLittleHistory {
+        observed: ObservedTime::of(observed, slot),
+        needed: ObservedTime::of(needed, slot),
+    })
+}
+
 fn check(series: &Series, options: &FitOptions) -> Result<(), FitError> {
     let (slot, step) = (options.slot, series.step());
-    let fits = slot.seconds() <= LONGEST_SLOT && 86_400 % slot.seconds() == 0 && slot >= step;
-    if !fits {
+    if !DAY_SECONDS.is_multiple_of(slot.seconds()) || slot < step {
         return Err(FitError::Slot { slot, step });
     }
-    let most = 7 * 86_400 / slot.seconds() as usize;
+    let most = 7 * slots_per_day(slot) as usize;
     if !(1..=most).contains(&options.horizon) {
         return Err(FitError::Horizon(options.horizon));
     }
@@ -122,7 +147,7 @@ fn check(series: &Series, options: &FitOptions) -> Result<(), FitError> {
 /// Fits the members that take part to the whole history.
 fn fit_members(
     history: &History,
-    season: Season,
+    plan: &Plan,
     test: &BackTest,
     verdict: &Verdict<'_>,
     watch: &mut Watch<'_>,
@@ -133,22 +158,23 @@ fn fit_members(
     };
     let mut parts = Parts {
         flat: flat_levels(history),
-        profile: fit_profile(history, season, verdict),
+        profile: fit_profile(history, plan.season, verdict),
         residuals: test.residuals,
         prophet: None,
         holt_winters: None,
         requests: None,
         lstm: None,
+        tuning: plan.tuning,
     };
     if wanted(Member::Prophet) {
         watch.tell("prophet", 0.65)?;
-        parts.prophet = Some(Prophet::fit(history, season).map_err(FitError::Prophet)?);
+        parts.prophet = Some(Prophet::fit(history, &plan.prophet()).map_err(FitError::Prophet)?);
     }
     if wanted(Member::HoltWinters) {
-        parts.holt_winters = HoltWinters::fit(history, season).ok();
+        parts.holt_winters = HoltWinters::fit(history, plan.season).ok();
     }
     if wanted(Member::Lstm) {
-        parts.lstm = fit_lstm(history, test, watch)?;
+        parts.lstm = fit_lstm(history, plan, test, watch)?;
     }
     Ok(parts)
 }
@@ -164,13 +190,15 @@ fn fit_profile(history: &History, season: Season, verdict: &Verdict<'_>) -> Hour
 /// Trains the back-test's network on to the end of the history and exports it.
 fn fit_lstm(
     history: &History,
+    plan: &Plan,
     test: &BackTest,
     watch: &mut Watch<'_>,
 ) -> Result<Option<(Lstm, Origin)>, FitError> {
     let Some((features, network)) = &test.lstm else { return Ok(None) };
     let start = Start::Network(network);
     let mut observe = |share| watch.report("lstm", 0.7 + 0.3 * share);
-    let ControlFlow::Continue(network) = train(features, features.len, &start, &mut observe) else {
+    let trained = train(features, features.len, &start, plan.tuning.lstm, &mut observe);
+    let ControlFlow::Continue(network) = trained else {
         return Err(FitError::Cancelled);
     };
     let origin = Origin::new(features, history.end());
@@ -322,6 +350,79 @@ mod tests {
         assert!(error.to_string().starts_with("too little history: 3 h of 24 h"), "{error}");
     }
 
+    /// The model of `days` days of a busy week of waves in slots of `minutes` minutes.
+    fn in_slots(minutes: u32, days: i64) -> Result<SignalModel, FitError> {
+        let slot = Step::from_seconds(60 * minutes).unwrap();
+        let step = slot.min(Step::HOUR);
+        let hours = |n: i64| n * i64::from(step.seconds()) / 3600;
+        let count = days * 86_400 / i64::from(step.seconds());
+        let values = (0..count).map(|n| Some(busy(hours(n)) + noise(n))).collect();
+        let data = Series::new(hour(0), step, values).unwrap();
+        let day = 1440 / minutes as usize;
+        let options = FitOptions { slot, horizon: day, ..FitOptions::default() };
+        fit(&data, &options, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// A wave that is twice as high from Monday to Friday of the made weeks.
+    fn busy(n: i64) -> f64 {
+        wave(n) * if n / 24 % 7 < 5 { 2.0 } else { 1.0 }
+    }
+
+    #[test]
+    fn slots_from_15_minutes_to_a_day_are_forecast_by_weekday() {
+        for (minutes, off) in [(15, 12.0), (720, 18.0), (1440, 12.0)] {
+            let model = in_slots(minutes, 35).unwrap();
+            assert_eq!(model.summary().skill.origins, 14, "{minutes} min");
+            let slots = 7 * 1440 / minutes as usize;
+            let forecast = model.forecast(hour(35 * 24), slots, &[quantile(0.5)]).unwrap();
+            let path = &forecast.paths[&quantile(0.5)];
+            let due = |minute: i64| {
+                let last = minute + i64::from(minutes) - 1;
+                (minute / 60..=last / 60).map(busy).fold(0.0, f64::max)
+            };
+            let error = path.iter().enumerate().map(|(slot, value)| {
+                (value - due(35 * 1440 + slot as i64 * i64::from(minutes))).abs()
+            });
+            let error = error.sum::<f64>() / slots as f64;
+            assert!(error < off, "{minutes} min: off by {error}");
+        }
+    }
+
+    #[test]
+    fn long_slots_are_not_tried_with_the_lstm_before_there_are_168_of_them() {
+        for (minutes, days, tried) in [(360, 21, false), (360, 42, true), (1440, 60, false)] {
+            let slot = Step::from_seconds(60 * minutes).unwrap();
+            let data = series(days, |n| Some(busy(n) + noise(n)));
+            let history = History::new(&data, slot);
+            let options = FitOptions { slot, horizon: 1, ..FitOptions::default() };
+            let mut observe = |_: Progress| ControlFlow::Continue(());
+            let watch = &mut Watch { observe: &mut observe };
+            let plan = Plan::new(&history, &options, watch).unwrap();
+            let test = BackTest::run(&history, &plan, &options, watch).unwrap();
+            assert_eq!(test.lstm.is_some(), tried, "{days} days of {minutes} min");
+        }
+    }
+
+    #[test]
+    fn the_least_history_is_a_day_and_seven_slots() {
+        let hours = [(15, 24), (60, 24), (180, 24), (240, 28), (360, 42), (720, 84), (1440, 168)];
+        for (minutes, hours) in hours {
+            let slot = Step::from_seconds(60 * minutes).unwrap();
+            let step = slot.min(Step::HOUR);
+            let fitted = |slots: i64| {
+                let count = slots * i64::from(slot.seconds() / step.seconds());
+                let values = (0..count).map(|n| Some(10.0 + noise(n))).collect();
+                let data = Series::new(hour(0), step, values).unwrap();
+                let options = FitOptions { slot, horizon: 1, ..FitOptions::default() };
+                fit(&data, &options, &mut |_| ControlFlow::Continue(()))
+            };
+            let least = hours * 60 / i64::from(minutes);
+            assert!(fitted(least).is_ok(), "{hours} h of {minutes} min");
+            let error = fitted(least - 1).unwrap_err().to_string();
+            assert!(error.contains(&format!("of {hours} h;")), "{minutes} min: {error}");
+        }
+    }
+
     #[test]
     fn one_day_gives_one_quantile_for_all_slots_and_three_days_a_profile() {
         let model = fitted(&series(1, |n| Some(wave(n))));
@@ -340,7 +441,7 @@ mod tests {
     fn slots_and_horizons_out_of_range_are_refused() {
         let data = series(5, |n| Some(wave(n)));
         let minutes = |m: u32| Step::from_seconds(60 * m).unwrap();
-        for slot in [minutes(30), minutes(100), minutes(720)] {
+        for slot in [minutes(30), minutes(100), minutes(2880)] {
             let options = FitOptions { slot, ..FitOptions::default() };
             let error = fit(&data, &options, &mut |_| ControlFlow::Continue(())).unwrap_err();
             assert!(matches!(error, FitError::Slot { .. }), "{slot:?}");

@@ -23,6 +23,7 @@ use crate::members::lstm::serve::{Lstm, LstmProbe, Origin};
 use crate::members::prophet::{Prophet, Saved};
 use crate::requests::Requests;
 use crate::slots::{DAY_SECONDS, History, number, slots_per_day};
+use crate::tuning::Tuning;
 
 const MODEL: &str = "model.json";
 const PROPHET: &str = "prophet.json";
@@ -30,7 +31,7 @@ const LSTM: &str = "lstm.onnx";
 const BACK_TEST: &str = "back_test.json";
 
 /// The format of the files; counts up when older ones can no longer be read.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// A file of a saved model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,8 +70,7 @@ impl Seen {
     fn is_sound(&self) -> bool {
         let width = self.slot.seconds();
         let end = self.end.checked_mul(i64::from(width));
-        width <= DAY_SECONDS / 4
-            && DAY_SECONDS.is_multiple_of(width)
+        DAY_SECONDS.is_multiple_of(width)
             && end.is_some_and(|second| Timestamp::from_second(second).is_ok())
     }
 }
@@ -97,6 +97,7 @@ struct Record {
     holt_winters: Option<HoltWinters>,
     lstm: Option<Origin>,
     requests: Option<Requests>,
+    tuning: Tuning,
 }
 
 /// The members fitted to the whole history.
@@ -108,6 +109,7 @@ pub(crate) struct Parts {
     pub(crate) holt_winters: Option<HoltWinters>,
     pub(crate) requests: Option<Requests>,
     pub(crate) lstm: Option<(Lstm, Origin)>,
+    pub(crate) tuning: Tuning,
 }
 
 /// A fitted model of one signal. It answers from what it learned and is never fitted again.
@@ -143,6 +145,7 @@ impl SignalModel {
             holt_winters: parts.holt_winters,
             lstm: origin,
             requests: parts.requests,
+            tuning: parts.tuning,
         };
         Self { record, back_test, prophet: parts.prophet, lstm }
     }
@@ -196,6 +199,12 @@ impl SignalModel {
     #[must_use]
     pub fn request_records(&self) -> &[RequestRecord] {
         self.record.requests.as_ref().map_or(&[], Requests::records)
+    }
+
+    /// The settings its members were fitted with, and how many others were tried.
+    #[must_use]
+    pub fn tuning(&self) -> Tuning {
+        self.record.tuning
     }
 
     fn check_slots(&self, asked: usize) -> Result<(), ForecastError> {
@@ -380,6 +389,7 @@ impl Record {
             (origin, "LSTM input of another shape"),
             (smoothed, "Holt-Winters state of another shape"),
             (requests, "request paths of another shape"),
+            (self.tuning.is_sound(), "settings out of range"),
         ];
         let failed = checks.into_iter().find(|(sound, _)| !sound);
         failed.map_or(Ok(()), |(_, what)| Err(LoadError::Damaged { file: MODEL, what }))
@@ -529,6 +539,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_tuned_is_saved_and_the_same_bytes_every_time() {
+        let options = FitOptions { tuning_budget: 3, ..FitOptions::default() };
+        let fitted = || fit(&seen(), &options, &mut |_| ControlFlow::Continue(())).unwrap();
+        let model = fitted();
+        let tuning = model.tuning();
+        assert_eq!((tuning.prophet_candidates, tuning.lstm_candidates), (3, 3));
+        assert!(model.save().unwrap() == fitted().save().unwrap(), "another model");
+        assert_eq!(SignalModel::load(&files(&model)).unwrap().tuning(), tuning);
+        assert_eq!(super::tests::fitted(1).unwrap().tuning(), Tuning::default());
+    }
+
+    #[test]
     fn the_extent_of_the_data_is_remembered() {
         let model = fitted(1).unwrap();
         assert_eq!((model.data_from(), model.data_until()), (start(0), start(28)));
@@ -588,7 +610,7 @@ mod tests {
     fn files_of_another_format_are_refused_by_number() {
         let mut files = files(&fitted(1).unwrap());
         let text = String::from_utf8(files[MODEL].clone()).unwrap();
-        let older = text.replacen("\"format\":3", "\"format\":1", 1);
+        let older = text.replacen("\"format\":4", "\"format\":1", 1);
         files.insert(MODEL.to_owned(), older.into_bytes());
         let error = SignalModel::load(&files).err();
         assert!(matches!(error, Some(LoadError::Format { found: 1, known: FORMAT })), "{error:?}");

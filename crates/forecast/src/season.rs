@@ -22,14 +22,16 @@ const DAILY: f64 = 0.15;
 const WEEKLY: f64 = 0.3;
 
 impl Season {
-    /// The seasons of `history`: daily from 3 days on, weekly from 14 days on.
+    /// The seasons of `history`: daily from 3 days on where there are two slots a day or more, weekly from 14 days on.
+    ///
+    /// With one slot a day a weekly season tells weekdays apart and nothing else.
     pub(crate) fn detect(history: &History) -> Self {
         let day = history.day();
         if history.days() < 3 {
             return Self::None;
         }
         let within = deviations(history, |n| day_around(history, n));
-        let daily = correlation(&within, day as usize) >= DAILY;
+        let daily = day > 1 && correlation(&within, day as usize) >= DAILY;
         if history.days() >= 14 && weekly(history, daily) {
             return Self::Week;
         }
@@ -101,7 +103,8 @@ fn correlation(values: &[Option<f64>], lag: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::members::made::{history, noise};
+    use crate::members::made::{history, noise, series};
+    use mora_core::Step;
 
     #[test]
     fn a_daily_wave_is_found_through_noise_and_a_level_shift() {
@@ -127,6 +130,23 @@ mod tests {
         assert_eq!(Season::detect(&history(21, |n| Some(5.0 + noise(n)))), Season::None);
         assert_eq!(Season::detect(&history(21, |_| Some(5.0))), Season::None);
         assert_eq!(Season::detect(&history(2, |n| Some((n % 24) as f64))), Season::None);
+    }
+
+    /// The history of `days` days in slots of `hours` hours, whose hour `n` holds `value(n)`.
+    fn in_slots(hours: u32, days: i64, value: impl Fn(i64) -> f64) -> History {
+        let slot = Step::from_seconds(hours * 3600).unwrap();
+        History::new(&series(days, |n| Some(value(n))), slot)
+    }
+
+    #[test]
+    fn long_slots_have_a_day_of_two_a_week_of_weekdays_and_no_season_in_noise() {
+        let hours = |n: i64| if n % 24 < 12 { 10.0 } else { 20.0 };
+        let weekdays = |n: i64| if n / 24 % 7 < 5 { 3.0 } else { 1.0 };
+        assert_eq!(Season::detect(&in_slots(12, 10, |n| hours(n) + noise(n))), Season::Day);
+        let found = Season::detect(&in_slots(24, 28, |n| hours(n) * weekdays(n) + noise(n)));
+        assert_eq!(found, Season::Week);
+        assert_eq!(Season::detect(&in_slots(24, 28, |n| hours(n) + noise(n))), Season::None);
+        assert_eq!(Season::detect(&in_slots(12, 28, |n| 9.0 + noise(n))), Season::None);
     }
 
     #[test]

@@ -11,10 +11,10 @@ use proptest::prelude::*;
 
 /// Steps of a series and widths of a slot, in seconds.
 const STEPS: [u32; 5] = [15, 30, 60, 300, 900];
-const SLOTS: [u32; 5] = [900, 1800, 3600, 3 * 3600, 6 * 3600];
-/// Slots a series may have: an LSTM is trained from seven days on, which only wide slots reach.
+const SLOTS: [u32; 7] = [900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600];
+/// Slots a series may have: an LSTM is trained from 168 slots on.
 const MOST_SLOTS: f64 = 190.0;
-const LONGEST_HOURS: f64 = 21.0 * 24.0;
+const LONGEST_HOURS: f64 = 35.0 * 24.0;
 
 /// What a series looks like.
 #[derive(Debug, Clone, Copy)]
@@ -141,6 +141,11 @@ fn check(forecast: &SignalForecast, slots: usize) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Six slots, or as many as 7 days have.
+fn horizon(slot: Step) -> usize {
+    6.min(7 * 86_400 / slot.seconds() as usize)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 60, ..ProptestConfig::default() })]
 
@@ -149,7 +154,7 @@ proptest! {
         let series = nasty.series();
         let slot = Step::from_seconds(nasty.slot).unwrap();
         let options =
-            FitOptions { slot, horizon: 6, seed: nasty.seed, origins: 3, ..FitOptions::default() };
+            FitOptions { slot, horizon: horizon(slot), seed: nasty.seed, origins: 3, ..FitOptions::default() };
         let model = match fit(&series, &options, &mut |_| ControlFlow::Continue(())) {
             Ok(model) => model,
             Err(FitError::TooLittleHistory { .. }) => return Ok(()),

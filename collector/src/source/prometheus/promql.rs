@@ -52,6 +52,9 @@ fn containers(namespace: &str) -> String {
 }
 
 /// CPU usage by pod and container, in cores.
+///
+/// A restarted container starts its counter again from zero. `rate` takes every fall for that and counts on from it, pod
+/// by pod before anything is summed, so that a restart is neither a negative usage nor a spike.
 pub(super) fn cpu(namespace: &str, step: Step, scrape_seconds: u32) -> String {
     let (of, window) = (containers(namespace), window(step, scrape_seconds, SCRAPES_PER_RATE));
     format!("sum by (pod,container) (rate(container_cpu_usage_seconds_total{{{of}}}[{window}]))")
@@ -133,7 +136,7 @@ pub(super) fn owner_windows(lookback: &Lookback) -> Lookback {
     Lookback { to, step: Step::from_seconds(OWNER_WINDOW).unwrap_or(Step::HOUR), ..*lookback }
 }
 
-/// Requests per second by callee and caller.
+/// Requests per second by callee and caller; restarts are bridged by `rate`, as in [`cpu`].
 pub(super) fn traffic(
     metric: &TrafficMetric,
     namespace: &str,
@@ -177,6 +180,17 @@ mod tests {
         assert!(cpu("shop", Step::MINUTE, 60).ends_with("[300s]))"));
         assert!(cpu("shop", Step::HOUR, 60).ends_with("[3600s]))"));
         assert!(memory("shop", Step::MINUTE, 60).ends_with("[120s]))"));
+    }
+
+    #[test]
+    fn every_counter_is_read_by_a_rate_before_it_is_summed() {
+        let istio = traffic(&TrafficMetric::Istio, "shop", Step::MINUTE, 60).promql;
+        let graph = traffic(&TrafficMetric::ServiceGraph, "shop", Step::MINUTE, 60).promql;
+        for query in [cpu("shop", Step::MINUTE, 60), istio, graph] {
+            let counters = query.matches("_total").count();
+            assert_eq!((counters, query.matches("(rate(").count()), (1, 1), "{query}");
+            assert!(query.starts_with("sum by ("), "a sum of counters hides resets: {query}");
+        }
     }
 
     #[test]

@@ -228,7 +228,7 @@ impl Seen {
             first,
             values: slots.map(|n| history.max(n).map(|value| value / scale)).collect(),
             day,
-            daily: season != Season::None,
+            daily: season != Season::None && day > 1,
             weekly: season == Season::Week && weeks >= LEAST_SEASONS,
         }
     }
@@ -303,7 +303,7 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::members::made::{FIRST, history, noise};
+    use crate::members::made::{self, FIRST, history, noise};
 
     fn day(n: i64) -> f64 {
         20.0 * (std::f64::consts::TAU * n as f64 / 24.0).sin()
@@ -337,6 +337,22 @@ mod tests {
         }
         let model = HoltWinters::fit(&seen(13), Season::Week).unwrap();
         assert_eq!((model.state.day.len(), model.state.week.len()), (24, 1));
+    }
+
+    #[test]
+    fn slots_of_a_day_have_weekdays_and_no_hours() {
+        let due = |n: i64| if n / 24 % 7 < 5 { 100.0 } else { 50.0 };
+        let hourly = made::series(35, |n| Some(due(n) + noise(n)));
+        let seen = History::new(&hourly, mora_core::Step::from_seconds(86_400).unwrap());
+        let model = HoltWinters::fit(&seen, Season::Week).unwrap();
+        assert_eq!((model.state.day.len(), model.state.week.len()), (1, 7));
+        assert!(model.state.day[0].abs() < 1e-12, "{:?}", model.state.day);
+        assert!(model.is_sound(1, seen.end()));
+        for (day, value) in model.path(seen.end(), 7).iter().enumerate() {
+            let due = due(24 * (35 + day as i64));
+            // The largest of 24 values is 2 above their mean.
+            assert!((value - due - 2.0).abs() < 2.0, "{day}: {value} is not {due}");
+        }
     }
 
     #[test]

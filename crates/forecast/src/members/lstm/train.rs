@@ -5,6 +5,8 @@ use std::ops::{ControlFlow, Range};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use serde::{Deserialize, Serialize};
+
 use crate::levels::LEVELS;
 use crate::members::lstm::features::Features;
 use crate::members::lstm::network::{Network, OUTPUTS, PARAMETERS, Pass, WINDOW};
@@ -12,9 +14,29 @@ use crate::members::lstm::network::{Network, OUTPUTS, PARAMETERS, Pass, WINDOW};
 const BATCH: usize = 32;
 const EPOCHS: usize = 16;
 const PATIENCE: usize = 3;
-const RATE: f32 = 4e-3;
 /// More windows than this per epoch are thinned out: neighbours hardly differ.
 const WINDOWS: usize = 448;
+
+/// What can be chosen of a training.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LstmSettings {
+    /// Rate of learning, in (0, 1); 0.004 by default.
+    pub rate: f64,
+}
+
+impl Default for LstmSettings {
+    fn default() -> Self {
+        Self { rate: 4e-3 }
+    }
+}
+
+impl LstmSettings {
+    /// Whether the rate is in its range.
+    pub(crate) fn is_sound(self) -> bool {
+        self.rate > 0.0 && self.rate < 1.0
+    }
+}
 
 /// Where a training starts from.
 pub(crate) enum Start<'a> {
@@ -29,6 +51,7 @@ pub(crate) fn train(
     features: &Features,
     end: usize,
     start: &Start<'_>,
+    settings: LstmSettings,
     observe: &mut dyn FnMut(f64) -> ControlFlow<()>,
 ) -> ControlFlow<(), Network> {
     let split = end - features.day.max(end / 5).min(end);
@@ -36,7 +59,7 @@ pub(crate) fn train(
     let judged = windows(split..end, WINDOWS / 4);
     let (mut network, mut rng) = begin(start);
     let mut best = (loss(&network, features, &judged, end), network.clone());
-    let mut adam = Adam::new();
+    let mut adam = Adam::new(settings.rate as f32);
     let mut stale = 0;
     for epoch in 0..EPOCHS {
         observe(epoch as f64 / EPOCHS as f64)?;
@@ -99,6 +122,12 @@ fn visit(
     }
 }
 
+/// Mean loss of `network` over the slots of `judged`, in spreads, from windows spread over them.
+pub(crate) fn judge(network: &Network, features: &Features, judged: Range<usize>) -> f64 {
+    let end = judged.end;
+    loss(network, features, &windows(judged, WINDOWS / 4), end)
+}
+
 fn loss(network: &Network, features: &Features, origins: &[usize], end: usize) -> f64 {
     let (mut sum, mut weights) = (0.0, f64::MIN_POSITIVE);
     for some in origins.chunks(BATCH) {
@@ -128,22 +157,23 @@ fn gradient(network: &Network, features: &Features, origins: &[usize], end: usiz
 
 /// Adam (Kingma and Ba 2015), the gradient cut to length 1.
 struct Adam {
+    rate: f32,
     mean: Vec<f32>,
     square: Vec<f32>,
     steps: i32,
 }
 
 impl Adam {
-    fn new() -> Self {
-        Self { mean: vec![0.0; PARAMETERS], square: vec![0.0; PARAMETERS], steps: 0 }
+    fn new(rate: f32) -> Self {
+        Self { rate, mean: vec![0.0; PARAMETERS], square: vec![0.0; PARAMETERS], steps: 0 }
     }
 
     fn step(&mut self, parameters: &mut [f32], gradient: &[f32]) {
         self.steps += 1;
         let length = gradient.iter().map(|g| g * g).sum::<f32>().sqrt();
         let cut = if length > 1.0 { 1.0 / length } else { 1.0 };
-        let rate =
-            RATE * (1.0 - 0.999_f32.powi(self.steps)).sqrt() / (1.0 - 0.9_f32.powi(self.steps));
+        let rate = self.rate * (1.0 - 0.999_f32.powi(self.steps)).sqrt()
+            / (1.0 - 0.9_f32.powi(self.steps));
         let moments = self.mean.iter_mut().zip(&mut self.square);
         for ((parameter, g), (mean, square)) in parameters.iter_mut().zip(gradient).zip(moments) {
             let g = g * cut;
@@ -174,7 +204,9 @@ mod tests {
         let features = drifting();
         let start = Start::Random(1);
         let mut go = |_| ControlFlow::Continue(());
-        let ControlFlow::Continue(trained) = train(&features, features.len, &start, &mut go) else {
+        let ControlFlow::Continue(trained) =
+            train(&features, features.len, &start, LstmSettings::default(), &mut go)
+        else {
             panic!("nothing broke off")
         };
         let judged: Vec<usize> = (features.len - 96..features.len - 24).collect();
@@ -187,7 +219,9 @@ mod tests {
     fn a_training_that_is_broken_off_gives_nothing() {
         let start = Start::Random(1);
         let features = drifting();
-        let broken = train(&features, features.len, &start, &mut |_| ControlFlow::Break(()));
+        let broken = train(&features, features.len, &start, LstmSettings::default(), &mut |_| {
+            ControlFlow::Break(())
+        });
         assert!(broken.is_break());
     }
 }
