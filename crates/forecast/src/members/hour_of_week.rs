@@ -50,7 +50,8 @@ impl HourOfWeek {
         let parts: Vec<Part> = View::all().into_iter().map(|view| Part::new(&past, view)).collect();
         let shares = shares(&parts);
         let weighed = || shares.iter().zip(&parts).filter(|(share, _)| **share > 0.0);
-        let average = |value: &dyn Fn(&Part) -> f64| weighed().map(|(s, part)| s * value(part)).sum();
+        let average =
+            |value: &dyn Fn(&Part) -> f64| weighed().map(|(s, part)| s * value(part)).sum();
         let entry = |entry: i64| {
             let n = past.end + entry * past.width;
             let said: Vec<(f64, Levels)> =
@@ -60,7 +61,9 @@ impl HourOfWeek {
         Self {
             first: past.end,
             week: (0..7 * past.entries()).map(entry).collect(),
-            spreads: (0..past.entries() as usize).map(|hour| average(&|p| p.spreads[hour])).collect(),
+            spreads: (0..past.entries() as usize)
+                .map(|hour| average(&|p| p.spreads[hour]))
+                .collect(),
             width: past.width,
         }
     }

@@ -94,9 +94,7 @@ impl<'a> Past<'a> {
     fn ratio(&self, to: i64, from: i64) -> f64 {
         let level = |back: i64| self.levels.get(back as usize).copied().flatten();
         match (level(to), level(from)) {
-            (Some(now), Some(then)) if now > 0.0 && then > 0.0 => {
-                (now / then).clamp(0.2, 5.0)
-            }
+            (Some(now), Some(then)) if now > 0.0 && then > 0.0 => (now / then).clamp(0.2, 5.0),
             _ => 1.0,
         }
     }
