@@ -301,8 +301,8 @@ mod tests {
 
     #[test]
     fn where_the_ensemble_does_not_beat_the_baseline_a_simpler_rule_answers_and_says_so() {
-        // A random walk from day to day: yesterday is all there is to know.
-        let level = |n: i64| (0..=n / 24).map(noise).sum::<f64>();
+        // Every hour walks from day to day on its own: yesterday is all there is to know.
+        let level = |n: i64| (0..=n / 24).map(|day| noise(24 * day + n % 24)).sum::<f64>();
         let model = fitted(&series(28, |n| Some(wave(n) + 10.0 * level(n))));
         let summary = model.summary();
         assert!(summary.rung > Rung::SingleMember, "{summary:?}");

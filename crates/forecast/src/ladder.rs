@@ -14,7 +14,7 @@ use crate::slots::History;
 const PROFILE_DAYS: usize = 3;
 /// How much less than the profile's the loss of a simpler rule must be: on few days chance decides
 /// nearer differences.
-const CLEARLY: f64 = 0.9;
+const CLEARLY: f64 = 0.95;
 
 /// What is said of each trial of a back-test.
 type Said<'a> = Vec<(&'a Trial, Levels)>;
