@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use jiff::{SignedDuration, Timestamp};
-use mora_core::{Confidence, MemberWeight, Rung, Signal, Skill, WorkloadRef};
+use mora_core::{Confidence, MemberWeight, RequestRecord, Rung, Signal, Skill, WorkloadRef};
 use mora_model_worker::{
     Comparison, Decision, FileDigest, Library, LibraryError, Manifest, SignalModel, Tuning,
     WorkloadModel,
@@ -46,6 +46,8 @@ struct CardSignal {
     /// Mean pinball loss of the back-test divided by mean usage.
     back_test_loss: Option<f64>,
     back_test_slots: usize,
+    /// What its requests would have cost on the last days, per price of risk.
+    request_records: Vec<RequestRecord>,
     /// The settings of its members, and how many others were tried.
     tuning: Tuning,
     /// What the model would warn of in a forecast that follows on its data.
@@ -166,6 +168,7 @@ impl CardSignal {
             confidence: summary.confidence,
             back_test_loss: model.back_test_loss(),
             back_test_slots: model.back_test().len(),
+            request_records: summary.request_records,
             tuning: model.tuning(),
             warnings: model.warnings(model.data_until()),
         }
@@ -187,10 +190,24 @@ impl CardSignal {
         rows.push(("coverage", known(coverage)));
         let tested = format!("{} slots at {} origins", self.back_test_slots, self.skill.origins);
         rows.push(("back-test", tested));
+        rows.push(("requests by price of risk", requests(&self.request_records)));
         rows.extend(settings(&self.tuning));
         rows.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
         section(&format!("{signal} ({})", signal.unit()), &rows)
     }
+}
+
+/// What requests would have cost and missed at each price.
+fn requests(records: &[RequestRecord]) -> String {
+    let Some(first) = records.first() else {
+        return "not tried: less than four days of history".to_owned();
+    };
+    let tried = |record: &RequestRecord| {
+        format!("{}: {:.2} and {}", record.price, record.overhead, percent(record.above))
+    };
+    let each: Vec<String> = records.iter().map(tried).collect();
+    let days = first.days;
+    format!("requested per used, and share of samples above, on {days} days: {}", each.join("; "))
 }
 
 /// The settings of the members that have some, and how many others were tried.

@@ -84,6 +84,7 @@ fn the_list_names_every_version_and_a_card_says_what_it_is_made_of() {
     assert!(card["files"]["cpu/back_test.json"]["sha256"].is_string());
     let text = printed(library.path(), &["show", "cartservice"]);
     assert!(text.contains("serves") && text.contains("pinball ratio"), "{text}");
+    assert!(text.contains("requests by price of risk") && text.contains("; 80: "), "{text}");
     let markdown = printed(library.path(), &["show", "hipster-shop/cartservice", "-o", "markdown"]);
     assert!(markdown.starts_with("# Model card: ") && markdown.contains("| --- |"), "{markdown}");
     let page = library.path().join("card.html");
