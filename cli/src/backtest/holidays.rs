@@ -11,8 +11,12 @@ const COLUMNS: [&str; 4] = ["holiday", "ds", "lower_window", "upper_window"];
 
 /// The holidays in the file at `path`, one per row; fails at the first cell that cannot be used, by line and column.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Holiday>> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the holidays {}", path.display()))?;
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "cannot read the holidays {}; check that the file is there and may be read",
+            path.display()
+        )
+    })?;
     parse(&text).with_context(|| format!("cannot use the holidays {}", path.display()))
 }
 

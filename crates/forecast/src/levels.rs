@@ -58,6 +58,16 @@ fn weighted_quantile(sorted: &[(f64, f64)], rank: f64) -> f64 {
     below.map_or(0.0, |(value, _)| value)
 }
 
+/// Shares that sum to 1 and fall by e per `1 / rate` of how far a loss is above the least, as a share of it; equal where the
+/// least is 0 (exponential weights, Vovk 1990).
+pub(crate) fn shares_by_loss(losses: &[f64], rate: f64) -> Vec<f64> {
+    let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    let excess = |loss: &f64| if least > 0.0 { loss / least - 1.0 } else { 0.0 };
+    let raw: Vec<f64> = losses.iter().map(|loss| (-rate * excess(loss)).exp()).collect();
+    let total: f64 = raw.iter().sum();
+    raw.into_iter().map(|share| share / total).collect()
+}
+
 /// How deep in the upper tail `probability` lies; 0 at probability 0.
 pub(crate) fn depth(probability: f64) -> f64 {
     -(-probability).ln_1p()

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use self::expert::{EXPERTS, day_after};
 use self::samples::Samples;
+use crate::levels::shares_by_loss;
 
 /// The prices for which a model keeps a path, in mean usages, ascending.
 pub const RISK_PRICES: [f64; 7] = [20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1280.0];
@@ -172,22 +173,13 @@ impl Trial {
 
     /// The experts' requests for each slot, averaged by what they have cost so far.
     fn together(&self, paths: &[Vec<PerPrice>]) -> Vec<PerPrice> {
-        let shares: Vec<Vec<f64>> = self.costs.iter().map(|costs| self.shares(costs)).collect();
+        let shares: Vec<Vec<f64>> =
+            self.costs.iter().map(|costs| shares_by_loss(costs, RATE * self.weight)).collect();
         let slots = paths.first().map_or(0, Vec::len);
         let request = |slot: usize, price: usize| -> f64 {
             shares[price].iter().zip(paths).map(|(share, path)| share * path[slot][price]).sum()
         };
         (0..slots).map(|slot| std::array::from_fn(|price| request(slot, price))).collect()
-    }
-
-    /// Shares that sum to 1, falling with how far a cost is above the least.
-    fn shares(&self, costs: &[f64]) -> Vec<f64> {
-        let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
-        let excess = |cost: f64| if least > 0.0 { cost / least - 1.0 } else { 0.0 };
-        let raw: Vec<f64> =
-            costs.iter().map(|cost| (-RATE * excess(*cost) * self.weight).exp()).collect();
-        let total: f64 = raw.iter().sum();
-        raw.into_iter().map(|share| share / total).collect()
     }
 
     /// The paths of the week after `samples`, and the record of each price.

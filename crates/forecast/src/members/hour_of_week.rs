@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use self::errors::Errors;
 use self::past::{Past, View};
-use crate::levels::{Levels, uncrossed};
+use crate::levels::{Levels, shares_by_loss, uncrossed};
 use crate::members::naive::Naive;
 use crate::season::Season;
 use crate::slots::History;
@@ -146,14 +146,15 @@ pub(crate) fn trace(history: &History, season: Season, ahead: i64) -> Vec<Option
 /// Shares below this are left out.
 const NO_SAY: f64 = 1e-3;
 
-/// Shares that sum to 1, falling with how far a part was off on the last days above the one least off.
+/// How much each part counts: by how far it was off on the last days, those of no say left out.
 fn shares(parts: &[Part]) -> Vec<f64> {
-    let least = parts.iter().map(|part| part.off).fold(f64::INFINITY, f64::min);
-    let excess = |part: &Part| if least > 0.0 { part.off / least - 1.0 } else { 0.0 };
-    let raw = parts.iter().map(|part| (-RATE * excess(part) * part.days).exp());
-    let kept: Vec<f64> = raw.map(|share| if share < NO_SAY { 0.0 } else { share }).collect();
-    let total: f64 = kept.iter().sum();
-    kept.into_iter().map(|share| share / total).collect()
+    let off: Vec<f64> = parts.iter().map(|part| part.off).collect();
+    // The views are tried on the same days.
+    let days = parts.iter().map(|part| part.days).fold(0.0, f64::max);
+    let mut shares = shares_by_loss(&off, RATE * days);
+    shares.iter_mut().filter(|share| **share < NO_SAY).for_each(|share| *share = 0.0);
+    let total: f64 = shares.iter().sum();
+    shares.into_iter().map(|share| share / total).collect()
 }
 
 /// The profile in one view.
@@ -225,6 +226,10 @@ mod tests {
         });
         let fitted = HourOfWeek::fit(&seen, Season::Day);
         assert!(fitted.levels(seen.end())[1] > 17.0, "{:?}", fitted.levels(seen.end()));
+        let top = |days: i64| fitted.levels(seen.end() + 24 * days)[3];
+        for days in 1..6 {
+            assert!(top(days) < 1.1 * top(0), "{} {days} days after {}", top(days), top(0));
+        }
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl<'a> Past<'a> {
             }
             let weekday = if days % 7 == 0 { view.weekday } else { 1.0 };
             let weight = weekday * view.pace.powi(days as i32);
-            let scale = self.ratio(back, back + days - 1).powf(view.carry);
+            let scale = self.ratio(back, back + days - ahead - 1).powf(view.carry);
             let values = (slot..slot + self.width).filter_map(|slot| self.history.max(slot));
             seen.extend(values.map(|value| (scale * value, weight)));
         }
