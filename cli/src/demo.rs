@@ -10,11 +10,11 @@ use mora_collector::{
     Collector, CollectorConfig, Lookback, SimulatedConfig, SimulatedSource, TrainingConfig, serve,
 };
 use mora_coordinator::{
-    ClusterConfig, CoordinatorConfig, CpuPath, Format, Outcome, Policy, exit_of, plan, render,
-    statistical_plan, write_whole,
+    ClusterConfig, CoordinatorConfig, Format, Outcome, exit_of, render, write_whole,
 };
 use mora_core::{Plan, Series, Signal, Step, WorkloadRef};
 use mora_model_worker::WorkerConfig;
+use mora_planning::{CpuPath, Policy, plan, statistical_plan};
 use mora_runtime::{Exit, GrpcServer};
 use mora_simulation::Boutique;
 use tokio_util::sync::CancellationToken;

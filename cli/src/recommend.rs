@@ -11,12 +11,13 @@ use mora_collector::{
     SourceError, TrainingConfig,
 };
 use mora_coordinator::{
-    ClusterConfig, CoordinatorConfig, FanOutConfig, Format, Outcome, Policy, exit_of, render,
-    run_with, statistical_plan, write_whole,
+    ClusterConfig, CoordinatorConfig, FanOutConfig, Format, Outcome, exit_of, render, run_with,
+    write_whole,
 };
 use mora_core::{Dataset, Series, Step, WorkloadRef};
 use mora_kubernetes::Cluster;
 use mora_model_worker::WorkerConfig;
+use mora_planning::{Policy, statistical_plan};
 use mora_runtime::{Exit, WorkerEndpoints, load_config};
 use serde::{Deserialize, Serialize};
 
@@ -212,7 +213,7 @@ async fn statistical(
     let coordinator = coordinator_config(config, &config.workers);
     let capacity = mora_coordinator::capacity(&coordinator, &managed).await?;
     let slot = coordinator.slot();
-    let evidence = mora_coordinator::Evidence {
+    let evidence = mora_planning::Evidence {
         datasets,
         forecasts: BTreeMap::new(),
         graph: mora_core::CallGraph::default(),

@@ -5,8 +5,8 @@ mod style;
 
 use std::collections::BTreeMap;
 
-use mora_coordinator::Evidence;
 use mora_core::{Bytes, Plan, Recommendation, Series, Source, WorkloadRef};
+use mora_planning::Evidence;
 
 use self::plot::plot;
 pub(crate) use self::style::STYLE;

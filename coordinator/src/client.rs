@@ -13,7 +13,9 @@ use thiserror::Error;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use crate::fan_out::{AskError, AskWorker, Endpoint, ForecastRequest};
+use mora_planning::ForecastRequest;
+
+use crate::fan_out::{AskError, AskWorker, Endpoint};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Datasets fetched at once: the collector has to copy each.

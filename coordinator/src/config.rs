@@ -6,7 +6,7 @@ use mora_core::{Bytes, Millicores, Step, WorkloadRef};
 use mora_runtime::WorkerEndpoints;
 use serde::{Deserialize, Serialize};
 
-use crate::Policy;
+use mora_planning::Policy;
 
 /// Whom to ask and what to allow; see `docs/configuration.md`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ mod tests {
     use mora_runtime::{ConfigError, load_config};
 
     use super::*;
-    use crate::CpuPath;
+    use mora_planning::CpuPath;
 
     fn policy(text: &str) -> Result<Policy, ConfigError> {
         let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -6,12 +6,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::StreamExt;
-use jiff::Timestamp;
-use mora_core::{Forecast, Quantile, RiskPrice, Step, WorkloadRef};
+use mora_core::{Forecast, WorkloadRef};
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::validate;
+use mora_planning::{ForecastRequest, validate};
 
 /// Wait before the first repetition; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -24,21 +23,6 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
-}
-
-/// What every worker is asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ForecastRequest {
-    /// Start of the first slot.
-    pub start: Timestamp,
-    /// Width of a slot.
-    pub slot: Step,
-    /// Number of slots, at least 1.
-    pub slots: usize,
-    /// The quantiles wanted; empty for those the worker prefers.
-    pub quantiles: Vec<Quantile>,
-    /// What a share of samples above the requests costs.
-    pub risk_price: RiskPrice,
 }
 
 /// Why one call to a worker gave no forecast; the text is a sentence without a full stop.

@@ -12,9 +12,12 @@ use mora_kubernetes::{Cluster, ClusterError};
 use thiserror::Error;
 
 use crate::client::{CollectorError, GrpcWorkers, fetch_datasets};
-use crate::fan_out::{Endpoint, FanOutLimits, ForecastRequest, fan_out};
-use crate::graph::{GraphError, declared_graph, learn_call_graph};
-use crate::{CoordinatorConfig, Evidence, plan};
+use mora_planning::{
+    Evidence, ForecastRequest, GraphError, declared_graph, learn_call_graph, plan,
+};
+
+use crate::CoordinatorConfig;
+use crate::fan_out::{Endpoint, FanOutLimits, fan_out};
 
 const COLLECTOR_DEADLINE: Duration = Duration::from_secs(30);
 

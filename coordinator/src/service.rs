@@ -18,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
-use crate::what_if::{WhatIfError, what_if};
-use crate::{CoordinatorConfig, CpuPath, Outcome, run};
+use mora_planning::{CpuPath, WhatIfError, what_if};
+
+use crate::{CoordinatorConfig, Outcome, run};
 
 const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
 /// Outcomes remembered: a day of plans every half an hour.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, Millicores, Series, Signal, Step, WorkloadRef};
+use crate::{Bytes, Indicator, Millicores, Series, Signal, Step, WorkloadRef};
 
 /// The CPU and memory requests and limits a container has now; `None` where it states none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -80,6 +80,9 @@ pub struct Dataset {
     pub replicas: Option<Series>,
     /// Requests received per second, by calling workload.
     pub calls: BTreeMap<WorkloadRef, Series>,
+    /// How well it did, where that is measured.
+    #[serde(default)]
+    pub indicators: BTreeMap<Indicator, Series>,
 }
 
 impl Dataset {
@@ -92,6 +95,7 @@ impl Dataset {
             request_rate: None,
             replicas: None,
             calls: BTreeMap::new(),
+            indicators: BTreeMap::new(),
         }
     }
 

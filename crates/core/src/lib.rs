@@ -7,6 +7,7 @@ mod baseline;
 mod call_graph;
 mod dataset;
 mod forecast;
+mod indicator;
 mod memory;
 mod plan;
 mod quantile;
@@ -21,6 +22,7 @@ pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
 pub use call_graph::{CallGraph, CallRatio};
 pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
+pub use indicator::Indicator;
 pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
     Capacity, Cut, ForecastPoint, Justification, Plan, PlanStatus, Recommendation, Source, Target,

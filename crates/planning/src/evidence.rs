@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use mora_core::{CallGraph, Capacity, Dataset, Forecast, RiskPrice, Step, WorkloadRef};
+use mora_core::{CallGraph, Capacity, Dataset, Forecast, Quantile, RiskPrice, Step, WorkloadRef};
 
-use crate::{ForecastRequest, Policy, validate};
+use crate::{Policy, validate};
 
 /// What is known when a plan is made; the same evidence and policy give the same plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,21 @@ pub struct Evidence {
     pub slot: Step,
     /// Number of slots, at least 1.
     pub slots: usize,
+}
+
+/// What every worker is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForecastRequest {
+    /// Start of the first slot.
+    pub start: Timestamp,
+    /// Width of a slot.
+    pub slot: Step,
+    /// Number of slots, at least 1.
+    pub slots: usize,
+    /// The quantiles wanted; empty for those the worker prefers.
+    pub quantiles: Vec<Quantile>,
+    /// What a share of samples above the requests costs.
+    pub risk_price: RiskPrice,
 }
 
 /// What one plan is made from.

@@ -1,0 +1,34 @@
+//! Turns what is known of every workload into one plan that fits the cluster.
+//!
+//! Everything here is pure: the call graph, the propagation of load along it, the policy and the fit
+//! to capacity know no clock and do no I/O. The same evidence and policy give the same plan.
+
+mod aggregate;
+mod baseline;
+mod cpu_path;
+mod cycles;
+mod draft;
+mod evidence;
+mod fit_to_capacity;
+mod graph;
+mod load_to_cpu;
+mod memory;
+mod network;
+mod normal;
+mod plan;
+mod policy;
+mod priority;
+mod propagate;
+mod shared;
+mod validate;
+mod what_if;
+mod windows;
+
+pub use evidence::{Evidence, ForecastRequest};
+pub use graph::{GraphError, declared_graph, learn_call_graph};
+pub use plan::{plan, statistical_plan};
+pub use policy::{
+    Allowed, CpuPath, Pattern, Policy, PriorityRule, RequestShape, Share, ShareError,
+};
+pub use validate::{PathName, Rejection, validate};
+pub use what_if::{WhatIfError, what_if};
