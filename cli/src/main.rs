@@ -3,6 +3,7 @@
 mod backtest;
 mod demo;
 mod embedded;
+mod gather;
 mod hindsight;
 mod models;
 mod progress;

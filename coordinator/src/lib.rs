@@ -10,7 +10,7 @@ mod render;
 mod run;
 mod service;
 
-pub use client::CollectorError;
+pub use client::{CollectorError, CoordinatorClient, CoordinatorError};
 pub use config::{ClusterConfig, CoordinatorConfig, FanOutConfig};
 pub use fan_out::{AskError, AskWorker, Endpoint, FanOutLimits, fan_out};
 pub use render::{Format, RenderError, UnknownFormat, exit_of, render, write_whole};

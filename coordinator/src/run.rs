@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::client::{CollectorError, GrpcWorkers, fetch_datasets};
 use mora_planning::{
-    Evidence, ForecastRequest, GraphError, declared_graph, learn_call_graph, plan,
+    Evidence, ForecastRequest, GraphError, declared_graph, learn_call_graph, observe, plan,
 };
 
 use crate::CoordinatorConfig;
@@ -65,6 +65,8 @@ pub struct Outcome {
     pub plan: Plan,
     /// The evidence, from which the plan can be made again.
     pub evidence: Evidence,
+    /// The histories behind the evidence.
+    pub datasets: BTreeMap<WorkloadRef, Dataset>,
 }
 
 /// Makes one plan at `now` with usage from the configured collector.
@@ -108,13 +110,14 @@ pub async fn run_with(
     let forecasts = ask(config, &workloads, &request).await;
     let graph = call_graph(config, &datasets)?;
     let capacity = capacity(config, &workloads).await?;
-    let evidence = Evidence { datasets, forecasts, graph, capacity, now, start, slot, slots };
+    let observed = observe(&datasets, &graph, &config.policy, (now, slot));
+    let evidence = Evidence { observed, forecasts, graph, capacity, now, start, slot, slots };
     let id = now.strftime("%Y%m%dT%H%M%S%3fZ").to_string();
     let plan = plan(&id, &evidence, &config.policy);
     if plan.recommendations.is_empty() {
         return Err(RunError::Nothing(plan.warnings.join(" ")));
     }
-    Ok(Outcome { plan, evidence })
+    Ok(Outcome { plan, evidence, datasets })
 }
 
 fn workloads(

@@ -25,7 +25,8 @@ pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecas
 pub use indicator::Indicator;
 pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
-    Capacity, Cut, ForecastPoint, Justification, Plan, PlanStatus, Recommendation, Source, Target,
+    Capacity, Cause, Cut, ForecastPoint, Justification, Part, Plan, PlanStatus, Recommendation,
+    Source, Target,
 };
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};

@@ -15,6 +15,8 @@ mod load_to_cpu;
 mod memory;
 mod network;
 mod normal;
+mod observed;
+mod parts;
 mod plan;
 mod policy;
 mod priority;
@@ -26,6 +28,8 @@ mod windows;
 
 pub use evidence::{Evidence, ForecastRequest};
 pub use graph::{GraphError, declared_graph, learn_call_graph};
+pub use load_to_cpu::LoadToCpu;
+pub use observed::{BaselineNeed, Observed, ObservedContainer, ObservedRate, observe};
 pub use plan::{plan, statistical_plan};
 pub use policy::{
     Allowed, CpuPath, Pattern, Policy, PriorityRule, RequestShape, Share, ShareError,
