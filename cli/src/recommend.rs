@@ -34,25 +34,22 @@ enum Strategy {
     Predictive,
 }
 
-/// Options of `mora recommend`; all but the outputs are also keys of the configuration file.
+/// Where the history comes from; also keys of the configuration file.
 #[derive(Debug, Args)]
-pub(crate) struct RecommendArguments {
+pub(crate) struct SourceArguments {
     /// URL of the Prometheus, with its path prefix if it has one
     #[arg(long, env = "PROMETHEUS_URL")]
     prometheus: Option<String>,
     /// Namespace to look at; may be repeated
     #[arg(long, short)]
     namespace: Vec<String>,
-    /// How requests are computed
-    #[arg(long, value_enum, default_value_t = Strategy::Statistical)]
-    strategy: Strategy,
     /// File with a bearer token for Prometheus
     #[arg(long)]
     prometheus_token_file: Option<PathBuf>,
     /// File with the certificate authority of Prometheus, PEM
     #[arg(long)]
     prometheus_ca_file: Option<PathBuf>,
-    /// Read current requests, replicas and capacity from the cluster of the current kubeconfig context
+    /// Read what runs, with its requests, replicas, addresses and capacity, from the cluster of the current kubeconfig context
     #[arg(long)]
     cluster: bool,
     /// Context of the kubeconfig; implies --cluster
@@ -63,10 +60,20 @@ pub(crate) struct RecommendArguments {
     lookback_hours: Option<u32>,
     /// End of the history, RFC 3339; now when absent
     #[arg(long)]
-    at: Option<Timestamp>,
+    pub(crate) at: Option<Timestamp>,
     /// YAML configuration file
     #[arg(long)]
     config: Option<PathBuf>,
+}
+
+/// Options of `mora recommend`.
+#[derive(Debug, Args)]
+pub(crate) struct RecommendArguments {
+    #[command(flatten)]
+    source: SourceArguments,
+    /// How requests are computed
+    #[arg(long, value_enum, default_value_t = Strategy::Statistical)]
+    strategy: Strategy,
     /// Output format: table, json or yaml
     #[arg(long, short, default_value_t = Format::Table)]
     output: Format,
@@ -78,13 +85,13 @@ pub(crate) struct RecommendArguments {
 /// The configuration of `mora recommend`; see `docs/configuration.md`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct RecommendConfig {
-    prometheus: PrometheusConfig,
+pub(crate) struct RecommendConfig {
+    pub(crate) prometheus: PrometheusConfig,
     lookback_hours: u32,
     step_seconds: u32,
     workers: WorkerEndpoints,
-    call_graph: Option<PathBuf>,
-    cluster: ClusterConfig,
+    pub(crate) call_graph: Option<PathBuf>,
+    pub(crate) cluster: ClusterConfig,
     policy: Policy,
     training: TrainingConfig,
     fan_out: FanOutConfig,
@@ -108,8 +115,8 @@ impl Default for RecommendConfig {
 
 /// Runs the command; the plan goes to standard output.
 pub(crate) async fn recommend(arguments: RecommendArguments) -> anyhow::Result<Exit> {
-    let config = layered(&arguments)?;
-    let now = arguments.at.unwrap_or_else(Timestamp::now);
+    let config = layered(&arguments.source)?.with_prometheus()?;
+    let now = arguments.source.at.unwrap_or_else(Timestamp::now);
     let mut datasets = collect(&config, now).await?;
     if config.cluster.kubernetes {
         merge_cluster(&config, &mut datasets, now).await?;
@@ -135,7 +142,8 @@ pub(crate) async fn recommend(arguments: RecommendArguments) -> anyhow::Result<E
     Ok(exit_of(&outcome.plan))
 }
 
-fn layered(arguments: &RecommendArguments) -> anyhow::Result<RecommendConfig> {
+/// The configuration with the flags laid over it; a Prometheus need not be named.
+pub(crate) fn layered(arguments: &SourceArguments) -> anyhow::Result<RecommendConfig> {
     let mut config: RecommendConfig = load_config(arguments.config.as_deref())?;
     let prometheus = &mut config.prometheus;
     if let Some(url) = &arguments.prometheus {
@@ -147,21 +155,29 @@ fn layered(arguments: &RecommendArguments) -> anyhow::Result<RecommendConfig> {
     prometheus.bearer_token_file =
         arguments.prometheus_token_file.clone().or(prometheus.bearer_token_file.take());
     prometheus.ca_file = arguments.prometheus_ca_file.clone().or(prometheus.ca_file.take());
-    anyhow::ensure!(
-        !prometheus.url.is_empty(),
-        "no Prometheus is named; give its URL with --prometheus or the key `prometheus.url`"
-    );
-    anyhow::ensure!(
-        !prometheus.namespaces.is_empty(),
-        "no namespace is named; give at least one with --namespace or the key `prometheus.namespaces`"
-    );
     config.cluster.kubernetes |= arguments.cluster || arguments.context.is_some();
     config.cluster.context = arguments.context.clone().or(config.cluster.context.take());
     config.lookback_hours = arguments.lookback_hours.unwrap_or(config.lookback_hours);
     Ok(config)
 }
 
-async fn collect(
+impl RecommendConfig {
+    /// Itself, if it names a Prometheus and a namespace.
+    pub(crate) fn with_prometheus(self) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            !self.prometheus.url.is_empty(),
+            "no Prometheus is named; give its URL with --prometheus or the key `prometheus.url`"
+        );
+        anyhow::ensure!(
+            !self.prometheus.namespaces.is_empty(),
+            "no namespace is named; give at least one with --namespace or the key `prometheus.namespaces`"
+        );
+        Ok(self)
+    }
+}
+
+/// The history of every workload in the namespaces, up to `now`.
+pub(crate) async fn collect(
     config: &RecommendConfig,
     now: Timestamp,
 ) -> anyhow::Result<BTreeMap<WorkloadRef, Dataset>> {
