@@ -14,5 +14,5 @@ pub use client::{CollectorError, CoordinatorClient, CoordinatorError};
 pub use config::{ClusterConfig, CoordinatorConfig, FanOutConfig};
 pub use fan_out::{AskError, AskWorker, Endpoint, FanOutLimits, fan_out};
 pub use render::{Format, RenderError, UnknownFormat, exit_of, render, write_whole};
-pub use run::{Outcome, RunError, capacity, run, run_with};
+pub use run::{Outcome, RunError, capacity, read_call_graph, run, run_with};
 pub use service::serve;

@@ -13,7 +13,8 @@ use thiserror::Error;
 
 use crate::client::{CollectorError, GrpcWorkers, fetch_datasets};
 use mora_planning::{
-    Evidence, ForecastRequest, GraphError, declared_graph, learn_call_graph, observe, plan,
+    Evidence, ForecastRequest, GraphError, assemble_graph, declared_graph, drift_warnings, observe,
+    plan,
 };
 
 use crate::CoordinatorConfig;
@@ -162,9 +163,17 @@ fn call_graph(
     config: &CoordinatorConfig,
     datasets: &BTreeMap<WorkloadRef, Dataset>,
 ) -> Result<CallGraph, RunError> {
-    let Some(path) = config.call_graph.clone() else {
-        return Ok(learn_call_graph(datasets));
+    let file = match config.call_graph.clone() {
+        Some(path) => read_call_graph(path)?,
+        None => CallGraph::default(),
     };
+    let graph = assemble_graph(datasets, &CallGraph::default(), &file);
+    drift_warnings(&graph).iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok(graph)
+}
+
+/// The call graph written in the file `path`; fails when that cannot be read or understood.
+pub fn read_call_graph(path: PathBuf) -> Result<CallGraph, RunError> {
     let text = std::fs::read_to_string(&path)
         .map_err(|source| RunError::ReadGraph { path: path.clone(), source })?;
     declared_graph(&text).map_err(|source| RunError::Graph { path, source })

@@ -19,7 +19,7 @@ mod text;
 mod workload;
 
 pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
-pub use call_graph::{CallGraph, CallRatio};
+pub use call_graph::{CallGraph, CallRatio, Drift, Trust};
 pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
 pub use indicator::Indicator;
