@@ -187,7 +187,8 @@ pub(crate) async fn predictive(
     datasets: BTreeMap<WorkloadRef, Dataset>,
     now: Timestamp,
 ) -> anyhow::Result<Outcome> {
-    let running = datasets.keys().any(|workload| config.workers.resolve(workload).is_some());
+    let running = config.workers.discovery.is_on()
+        || datasets.keys().any(|workload| config.workers.resolve(workload).is_some());
     if running {
         return Ok(run_with(&coordinator_config(config, &config.workers), datasets, now).await?);
     }
