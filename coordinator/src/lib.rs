@@ -9,6 +9,7 @@ mod fan_out;
 mod render;
 mod run;
 mod service;
+mod store;
 
 pub use client::CollectorError;
 pub use config::{ClusterConfig, CoordinatorConfig, FanOutConfig};
@@ -16,3 +17,4 @@ pub use fan_out::{AskError, AskWorker, Endpoint, FanOutLimits, fan_out};
 pub use render::{Format, RenderError, UnknownFormat, exit_of, render, write_whole};
 pub use run::{Outcome, RunError, capacity, run, run_with};
 pub use service::serve;
+pub use store::{LockedStore, Remembered, Store, StoreError};

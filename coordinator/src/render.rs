@@ -1,6 +1,7 @@
 //! A plan as table, JSON and YAML.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -81,14 +82,17 @@ pub fn render(plan: &Plan, format: Format) -> Result<String, RenderError> {
     }
 }
 
-/// Writes `text` to `path` so that a reader sees the old file or the whole new one, never a part.
+/// Writes `text` to `path` so that a reader sees the old file or the whole new one, never a part, also after a
+/// power failure.
 pub fn write_whole(path: &Path, text: &str) -> Result<(), RenderError> {
     let write = || {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let readable = std::fs::Permissions::from_mode(0o644);
         let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
-        file.persist(path).map(drop).map_err(|error| error.error)
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        File::open(folder)?.sync_all()
     };
     write().map_err(|source| RenderError::Write { path: path.display().to_string(), source })
 }

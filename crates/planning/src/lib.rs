@@ -10,6 +10,7 @@ mod cycles;
 mod draft;
 mod evidence;
 mod fit_to_capacity;
+mod gate;
 mod graph;
 mod load_to_cpu;
 mod memory;
@@ -25,6 +26,7 @@ mod what_if;
 mod windows;
 
 pub use evidence::{Evidence, ForecastRequest};
+pub use gate::{GateRules, GateState, RegressionRules, Surroundings, gate};
 pub use graph::{GraphError, declared_graph, learn_call_graph};
 pub use plan::{plan, statistical_plan};
 pub use policy::{

@@ -219,6 +219,7 @@ impl<'a> Fitted<'a> {
             schedule: self.schedule(index, draft, evidence),
             source: draft.source.clone(),
             justification: draft.justification.clone(),
+            decision: None,
         }
     }
 
