@@ -6,6 +6,7 @@
 mod client;
 mod config;
 mod fan_out;
+mod gated;
 mod render;
 mod run;
 mod service;
@@ -14,6 +15,7 @@ mod store;
 pub use client::CollectorError;
 pub use config::{ClusterConfig, CoordinatorConfig, FanOutConfig};
 pub use fan_out::{AskError, AskWorker, Endpoint, FanOutLimits, fan_out};
+pub use gated::run_gated;
 pub use render::{Format, RenderError, UnknownFormat, exit_of, render, write_whole};
 pub use run::{Outcome, RunError, capacity, run, run_with};
 pub use service::serve;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-use mora_core::{Bytes, Millicores, Plan, PlanStatus, Recommendation, Source, Target};
+use mora_core::{Bytes, Decision, Millicores, Plan, PlanStatus, Recommendation, Source, Target};
 use mora_runtime::Exit;
 use thiserror::Error;
 
@@ -140,10 +140,23 @@ fn table(plan: &Plan) -> String {
         text +=
             &format!("not given: {} {}: {amounts}: {}\n", cut.workload, cut.container, cut.reason);
     }
+    text += &changes(plan);
     for warning in &plan.warnings {
         text += &format!("warning: {warning}\n");
     }
     text
+}
+
+/// What the change gate lets through, in the order in which it is to be made.
+fn changes(plan: &Plan) -> String {
+    let decided = plan.recommendations.iter().filter_map(|r| Some((r, r.decision.as_ref()?)));
+    let mut changes: Vec<_> = decided.filter_map(|(r, d)| Some((d.wave?, r, d))).collect();
+    changes.sort_by_key(|(wave, ..)| *wave);
+    let line = |(wave, recommendation, decision): (u32, &Recommendation, &Decision)| {
+        let Recommendation { workload, container, .. } = recommendation;
+        format!("change, wave {wave}: {workload} {container}: {}\n", decision.reason)
+    };
+    changes.into_iter().map(line).collect()
 }
 
 fn row(recommendation: &Recommendation) -> [String; 10] {

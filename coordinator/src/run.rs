@@ -16,8 +16,8 @@ use mora_planning::{
     Evidence, ForecastRequest, GraphError, declared_graph, learn_call_graph, plan,
 };
 
-use crate::CoordinatorConfig;
 use crate::fan_out::{Endpoint, FanOutLimits, fan_out};
+use crate::{CoordinatorConfig, StoreError};
 
 const COLLECTOR_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -53,6 +53,9 @@ pub enum RunError {
     /// The cluster cannot be read.
     #[error("cannot read the cluster's capacity")]
     Cluster(#[from] ClusterError),
+    /// The plan cannot be remembered.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Nothing answered: neither a forecast nor usage of any workload.
     #[error("no worker answered and no usage is known, so nothing can be recommended: {0}")]
     Nothing(String),

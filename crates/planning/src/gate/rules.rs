@@ -16,7 +16,7 @@ pub struct GateRules {
     pub dead_band: Share,
     /// CPU differences up to this amount are left alone; 10m, so that tiny containers do not flap.
     pub cpu_dead_band: Millicores,
-    /// Memory differences up to this amount are left alone; 16Mi.
+    /// Memory differences up to this amount are left alone; 16 MiB.
     pub memory_dead_band: Bytes,
     /// Most that a decrease takes away at once, as a share of the request in force; 0.2.
     pub decrease_step: Share,

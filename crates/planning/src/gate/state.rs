@@ -52,6 +52,8 @@ pub(super) struct ContainerState {
 pub(super) struct Agreement {
     pub(super) runs: u32,
     pub(super) last: Option<Timestamp>,
+    /// The highest amount that one of them wanted to go down to, in the resource's smallest unit.
+    pub(super) highest: u64,
 }
 
 /// A decrease to be watched: made after `unchanged_at`, seen at `changed_at`.
@@ -138,8 +140,8 @@ impl ContainerState {
             seen_at: now,
             changed_at: None,
             previous: None,
-            cpu_decrease: Agreement { runs: 0, last: None },
-            memory_decrease: Agreement { runs: 0, last: None },
+            cpu_decrease: Agreement { runs: 0, last: None, highest: 0 },
+            memory_decrease: Agreement { runs: 0, last: None, highest: 0 },
             watch: None,
             hold: None,
             decided: None,
@@ -153,10 +155,10 @@ impl ContainerState {
         }
     }
 
-    pub(super) const fn agreeing_runs(&self, resource: Resource) -> u32 {
+    pub(super) const fn agreed(&self, resource: Resource) -> Agreement {
         match resource {
-            Resource::Cpu => self.cpu_decrease.runs,
-            Resource::Memory => self.memory_decrease.runs,
+            Resource::Cpu => self.cpu_decrease,
+            Resource::Memory => self.memory_decrease,
         }
     }
 
@@ -175,12 +177,16 @@ impl Decided {
 }
 
 impl Agreement {
-    /// Counts a run at `now` that wants a decrease, or starts anew.
-    pub(super) fn count(&mut self, wanted: bool, now: Timestamp, apart: SignedDuration) {
-        if !wanted {
+    /// Counts a run at `now` that wants a decrease to `goal`, or starts anew where it wants none.
+    pub(super) fn count(&mut self, goal: Option<u64>, now: Timestamp, apart: SignedDuration) {
+        let Some(goal) = goal else {
             *self = Self::default();
-        } else if self.last.is_none_or(|last| now.duration_since(last) >= apart) {
-            *self = Self { runs: self.runs.saturating_add(1), last: Some(now) };
+            return;
+        };
+        self.highest = self.highest.max(goal);
+        if self.last.is_none_or(|last| now.duration_since(last) >= apart) {
+            self.runs = self.runs.saturating_add(1);
+            self.last = Some(now);
         }
     }
 }

@@ -5,7 +5,7 @@ use mora_core::{Dataset, Recommendation};
 
 use super::resource::Resource;
 use super::rules::GateRules;
-use super::state::{ContainerState, Hold};
+use super::state::{Agreement, ContainerState, Hold};
 use super::when;
 
 /// Runs closer than this see the same usage: a collector collects every five minutes.
@@ -81,8 +81,8 @@ impl Container<'_> {
     /// Counts this run for or against a decrease of each resource.
     pub(super) fn agree(&self, state: &mut ContainerState) {
         for resource in Resource::ALL {
-            let wanted = self.leads_down(resource);
-            state.agreement(resource).count(wanted, self.now, NEW_EVIDENCE);
+            let goal = self.leads_down(resource).then(|| self.goal(resource));
+            state.agreement(resource).count(goal, self.now, NEW_EVIDENCE);
         }
     }
 
@@ -161,7 +161,8 @@ impl Container<'_> {
         state: &ContainerState,
         standing: &Standing<'_>,
     ) -> Want {
-        let (runs, needed) = (state.agreeing_runs(resource), self.rules.agreeing_runs);
+        let Agreement { runs, highest, .. } = state.agreed(resource);
+        let needed = self.rules.agreeing_runs;
         if !standing.remembers {
             let text = "a decrease needs earlier runs to agree with, and nothing remembers them; set `state` to a folder";
             return Want::Stay(text.to_owned());
@@ -177,7 +178,7 @@ impl Container<'_> {
             let to = resource.text(self.goal(resource));
             return Want::Stay(format!("{runs} of {needed} runs in a row want a decrease to {to}"));
         }
-        let to = self.goal(resource).max(self.rules.step_down(resource, current));
+        let to = self.goal(resource).max(highest).max(self.rules.step_down(resource, current));
         Want::Go(Go { way: Way::Down, to, repeated: false })
     }
 
