@@ -42,7 +42,10 @@ fn text(plan: &Plan, recommendation: &Recommendation) -> String {
     let millicores = |amount: u64| Millicores::new(amount).to_string();
     let bytes = |amount: u64| Bytes::new(amount).to_string();
     text += &headline("CPU", recommendation.cpu);
-    text += &why.decided_by.map(|slot| format!("  decided by the slot from {slot}\n")).unwrap_or_default();
+    text += &why
+        .decided_by
+        .map(|slot| format!("  decided by the slot from {slot}\n"))
+        .unwrap_or_default();
     text += &listed(&why.cpu_parts, millicores);
     text += &callers(why);
     text += &headline("memory", recommendation.memory);
@@ -65,7 +68,13 @@ fn headline<Q: std::fmt::Display + Copy>(resource: &str, target: Target<Q>) -> S
 /// One line per part, with a sign.
 fn listed(parts: &[Part], amount: impl Fn(u64) -> String) -> String {
     let line = |(index, part): (usize, &Part)| {
-        let sign = if part.amount < 0 { "-" } else if index == 0 { " " } else { "+" };
+        let sign = if part.amount < 0 {
+            "-"
+        } else if index == 0 {
+            " "
+        } else {
+            "+"
+        };
         let value = amount(part.amount.unsigned_abs());
         format!("  {:<22}{:>14}\n", part.cause.as_str(), format!("{sign}{value}"))
     };
@@ -84,13 +93,20 @@ fn callers(why: &Justification) -> String {
         let cores = cores.map(|c| format!(", {c:.3} cores of all replicas")).unwrap_or_default();
         text += &format!("  from {caller}: {rate:.2} requests/s{cores}\n");
     }
-    let weight = why.own_weight.map(|w| format!("  its own forecast of load counts {:.0} %, that of its callers {:.0} %\n", w * 100.0, (1.0 - w) * 100.0));
+    let weight = why.own_weight.map(|w| {
+        format!(
+            "  its own forecast of load counts {:.0} %, that of its callers {:.0} %\n",
+            w * 100.0,
+            (1.0 - w) * 100.0
+        )
+    });
     text + &weight.unwrap_or_default()
 }
 
 fn model(recommendation: &Recommendation) -> String {
     let why = &recommendation.justification;
-    let skill = why.pinball_ratio.map(|ratio| format!(", pinball loss {ratio:.2} of the baseline's"));
+    let skill =
+        why.pinball_ratio.map(|ratio| format!(", pinball loss {ratio:.2} of the baseline's"));
     let coverage = why.observed_coverage.map(|share| {
         format!(", the stated quantile held in {:.1} % over {} origins", share * 100.0, why.origins)
     });
@@ -145,7 +161,8 @@ mod tests {
         let why = Justification {
             propagated_cpu_peak: Some(2.0),
             own_weight: Some(0.25),
-            callers: [("shop/front".parse().unwrap(), 30.0), ("shop/back".parse().unwrap(), 10.0)].into(),
+            callers: [("shop/front".parse().unwrap(), 30.0), ("shop/back".parse().unwrap(), 10.0)]
+                .into(),
             ..Justification::default()
         };
         let text = callers(&why);

@@ -45,7 +45,8 @@ impl FromStr for Supposition {
     fn from_str(text: &str) -> Result<Self, NoSupposition> {
         let wrong = || NoSupposition(text.to_owned());
         let (workload, factor) = text.rsplit_once('=').ok_or_else(wrong)?;
-        let factor: f64 = factor.strip_suffix('x').unwrap_or(factor).parse().map_err(|_| wrong())?;
+        let factor: f64 =
+            factor.strip_suffix('x').unwrap_or(factor).parse().map_err(|_| wrong())?;
         let possible = factor.is_finite() && factor >= 0.0 && !workload.is_empty();
         possible.then(|| Self { workload: workload.to_owned(), factor }).ok_or_else(wrong)
     }
@@ -74,10 +75,12 @@ pub(crate) async fn whatif(arguments: WhatIfArguments) -> anyhow::Result<Exit> {
 fn table(plan: &Plan, supposed: &Plan) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
-    let columns = ["workload", "container", "replicas", "cpu", "cpu then", "times", "memory", "memory then"];
+    let columns =
+        ["workload", "container", "replicas", "cpu", "cpu then", "times", "memory", "memory then"];
     table.set_header(columns);
     for then in &supposed.recommendations {
-        let same = |r: &&Recommendation| r.workload == then.workload && r.container == then.container;
+        let same =
+            |r: &&Recommendation| r.workload == then.workload && r.container == then.container;
         table.add_row(row(plan.recommendations.iter().find(same), then));
     }
     (2..columns.len()).for_each(|index| {
@@ -96,7 +99,9 @@ fn table(plan: &Plan, supposed: &Plan) -> String {
 
 fn row(now: Option<&Recommendation>, then: &Recommendation) -> [String; 8] {
     let replicas = match now {
-        Some(now) if now.replicas != then.replicas => format!("{} → {}", now.replicas, then.replicas),
+        Some(now) if now.replicas != then.replicas => {
+            format!("{} → {}", now.replicas, then.replicas)
+        }
         _ => then.replicas.to_string(),
     };
     let total = |r: &Recommendation| r.cpu.target.cores() * f64::from(r.replicas);
@@ -122,7 +127,10 @@ mod tests {
     fn a_supposition_is_a_workload_and_a_factor_with_or_without_an_x() {
         let read = |text: &str| text.parse::<Supposition>().map(|s| (s.workload, s.factor));
         assert_eq!(read("frontend=3x"), Ok(("frontend".to_owned(), 3.0)));
-        assert_eq!(read("shop/Deployment/frontend=0.5"), Ok(("shop/Deployment/frontend".to_owned(), 0.5)));
+        assert_eq!(
+            read("shop/Deployment/frontend=0.5"),
+            Ok(("shop/Deployment/frontend".to_owned(), 0.5))
+        );
         for text in ["frontend", "frontend=", "=2", "frontend=-1", "frontend=x", "frontend=inf"] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains("frontend=3x"), "{error}");

@@ -95,6 +95,9 @@ fn ask_error(status: &Status) -> AskError {
     let reason = match status.code() {
         Code::Unavailable => "nothing answers there".to_owned(),
         Code::DeadlineExceeded | Code::Cancelled => "it did not answer in time".to_owned(),
+        Code::Unimplemented => {
+            "it has no ForecastService: it is no worker, or of another version".to_owned()
+        }
         _ => format!("it refused: {}", status.message()),
     };
     match status.code() {

@@ -31,6 +31,10 @@ pub struct CoordinatorConfig {
     pub horizon_hours: u32,
     /// Width of a slot in seconds; that of the workers' models.
     pub slot_seconds: u32,
+    /// Folder of the last plans and of what the change gate remembers; absent means that nothing is remembered.
+    pub state: Option<PathBuf>,
+    /// Plans kept in that folder, at least 2.
+    pub keep_plans: usize,
     /// How workers are asked.
     pub fan_out: FanOutConfig,
 }
@@ -134,6 +138,8 @@ impl Default for CoordinatorConfig {
             policy: Policy::default(),
             horizon_hours: 24,
             slot_seconds: 3600,
+            state: None,
+            keep_plans: 48,
             fan_out: FanOutConfig::default(),
         }
     }

@@ -17,7 +17,7 @@ use mora_planning::{
 };
 
 use crate::fan_out::{Answers, Endpoint};
-use crate::{CoordinatorConfig, Workers};
+use crate::{CoordinatorConfig, StoreError, Workers};
 
 const COLLECTOR_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -53,6 +53,9 @@ pub enum RunError {
     /// The cluster cannot be read.
     #[error("cannot read the cluster's capacity")]
     Cluster(#[from] ClusterError),
+    /// The plan cannot be remembered.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Nothing answered: neither a forecast nor usage of any workload.
     #[error("no worker answered and no usage is known, so nothing can be recommended: {0}")]
     Nothing(String),

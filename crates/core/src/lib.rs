@@ -6,6 +6,7 @@
 mod baseline;
 mod call_graph;
 mod dataset;
+mod decision;
 mod forecast;
 mod indicator;
 mod memory;
@@ -21,6 +22,7 @@ mod workload;
 pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
 pub use call_graph::{CallGraph, CallRatio, Drift, Trust};
 pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
+pub use decision::{Decision, Verdict};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
 pub use indicator::Indicator;
 pub use memory::{OomFactorError, OomRule, Ratchet};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, Millicores, RequestRecord, Rung, Step, WorkloadRef};
+use crate::{Bytes, Decision, Millicores, RequestRecord, Rung, Step, WorkloadRef};
 
 /// A coordinated recommendation for every workload of an application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,6 +109,9 @@ pub struct Recommendation {
     pub source: Source,
     /// The reasoning behind the numbers.
     pub justification: Justification,
+    /// What of it is to be put in force now; `None` where no change gate was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
 }
 
 /// The requests of one slot, per replica.

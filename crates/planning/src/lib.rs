@@ -12,6 +12,7 @@ mod evidence;
 mod fit_to_capacity;
 mod flow;
 mod gamma;
+mod gate;
 mod graph;
 mod load_to_cpu;
 mod memory;
@@ -30,6 +31,7 @@ mod what_if;
 mod windows;
 
 pub use evidence::{Evidence, ForecastRequest};
+pub use gate::{GateRules, GateState, RegressionRules, Surroundings, gate};
 pub use graph::{
     GraphError, assemble_graph, declared_by_hosts, declared_graph, drift_warnings, external_share,
     learn_call_graph,

@@ -221,6 +221,7 @@ impl<'a> Fitted<'a> {
             schedule: self.schedule(index, draft, evidence),
             source: draft.source.clone(),
             justification: self.explained(index, draft, (cpu.target, memory.target)),
+            decision: None,
         }
     }
 

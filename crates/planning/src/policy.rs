@@ -7,6 +7,7 @@ use mora_core::{
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
+use crate::GateRules;
 use crate::fit_to_capacity::Supply;
 
 /// A number that is no share.
@@ -81,6 +82,8 @@ pub struct Policy {
     pub memory_floor: Share,
     /// The rule for workloads without a usable forecast.
     pub statistical: StatisticalRule,
+    /// How fast what is in force may follow the targets.
+    pub gate: GateRules,
 }
 
 impl Default for Policy {
@@ -101,6 +104,7 @@ impl Default for Policy {
             cpu_floor: Share(0.5),
             memory_floor: Share(0.9),
             statistical: StatisticalRule::default(),
+            gate: GateRules::default(),
         }
     }
 }

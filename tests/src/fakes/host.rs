@@ -37,11 +37,17 @@ impl Host {
             WorkerFault::Down => drop(listener),
             WorkerFault::WrongVersion => {
                 let other = FakeCollector::of(Vec::new());
-                self.serve(listener, Server::builder().add_service(CollectorServiceServer::new(other)));
+                self.serve(
+                    listener,
+                    Server::builder().add_service(CollectorServiceServer::new(other)),
+                );
             }
             fault => {
                 let worker = FakeWorker::new(workload.clone(), fault);
-                self.serve(listener, Server::builder().add_service(ForecastServiceServer::new(worker)));
+                self.serve(
+                    listener,
+                    Server::builder().add_service(ForecastServiceServer::new(worker)),
+                );
             }
         }
         address

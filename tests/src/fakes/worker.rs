@@ -46,9 +46,14 @@ impl FakeWorker {
         Self { workload, fault }
     }
 
-    fn answer(&self, request: &v1::ForecastPeakRequest) -> Result<v1::ForecastPeakResponse, Status> {
-        let start = request.start.and_then(|start| jiff::Timestamp::from_second(start.seconds).ok());
-        let start = start.ok_or_else(|| Status::invalid_argument("the coordinator names no start"))?;
+    fn answer(
+        &self,
+        request: &v1::ForecastPeakRequest,
+    ) -> Result<v1::ForecastPeakResponse, Status> {
+        let start =
+            request.start.and_then(|start| jiff::Timestamp::from_second(start.seconds).ok());
+        let start =
+            start.ok_or_else(|| Status::invalid_argument("the coordinator names no start"))?;
         let forecast = Forecast {
             workload: self.workload.clone(),
             model_version: "fake".to_owned(),
@@ -69,7 +74,10 @@ impl FakeWorker {
             WorkerFault::Crossing => answer.signals[0].paths[1].values[7] = 0.1,
             WorkerFault::Empty => answer = v1::ForecastPeakResponse::default(),
             WorkerFault::OtherWorkload => {
-                answer.workload.iter_mut().for_each(|workload| "other".clone_into(&mut workload.name));
+                answer
+                    .workload
+                    .iter_mut()
+                    .for_each(|workload| "other".clone_into(&mut workload.name));
             }
             _ => {}
         }
@@ -82,7 +90,10 @@ fn even(level: f64) -> SignalForecast {
         Some((Quantile::new(quantile).ok()?, vec![factor * level; SLOTS]))
     };
     SignalForecast {
-        paths: [(0.5, 1.0), (0.9, 1.1), (0.95, 1.2), (0.99, 1.3)].into_iter().filter_map(path).collect(),
+        paths: [(0.5, 1.0), (0.9, 1.1), (0.95, 1.2), (0.99, 1.3)]
+            .into_iter()
+            .filter_map(path)
+            .collect(),
         requests: vec![1.3 * level; SLOTS],
         request_records: Vec::new(),
         rung: Rung::Ensemble,

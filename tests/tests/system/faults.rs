@@ -115,7 +115,7 @@ fn a_worker_that_fails_in_any_way_leaves_its_workload_on_its_baseline_with_the_r
     let host = Host::new();
     let collector = host.collector(histories());
     for (fault, part) in [
-        (WorkerFault::Down, "no worker answers at"),
+        (WorkerFault::Down, "nothing answers there"),
         (WorkerFault::Slow, "did not answer"),
         (WorkerFault::WrongVersion, "another version"),
         (WorkerFault::NotANumber, "signals[0].paths[0].values[7]"),
@@ -204,7 +204,12 @@ fn a_run_that_is_told_to_stop_leaves_no_half_written_plan() {
     let slow = host.worker(&workload("cart"), WorkerFault::Slow);
     let run = Run::new(&host, slow, host.collector(histories()))
         .with("fan_out: {per_call_ms: 50000, overall_ms: 50000, straggler_share: 1}\n");
-    let run = Run { config: run.config.replace("fan_out: {per_call_ms: 800, overall_ms: 2000, retries: 0}\n", ""), ..run };
+    let run = Run {
+        config: run
+            .config
+            .replace("fan_out: {per_call_ms: 800, overall_ms: 2000, retries: 0}\n", ""),
+        ..run
+    };
     let plan = run.path("plan.json");
     std::fs::write(&plan, "the plan before").unwrap();
     let mut command = run.command();
