@@ -5,6 +5,7 @@
 
 mod baseline;
 mod call_graph;
+mod cluster;
 mod dataset;
 mod forecast;
 mod indicator;
@@ -20,12 +21,17 @@ mod workload;
 
 pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
 pub use call_graph::{CallGraph, CallRatio};
+pub use cluster::{
+    Amount, Autoscaler, ClusterState, Deployed, LimitRangeRule, LimitScope, NodeRoom, Quota,
+    Shortfall, Stated, Violation, ViolationKind,
+};
 pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
 pub use indicator::Indicator;
 pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
-    Capacity, Cut, ForecastPoint, Justification, Plan, PlanStatus, Recommendation, Source, Target,
+    AutoscalerAdvice, Capacity, Cut, ForecastPoint, Justification, Limit, Limits, Plan, PlanStatus,
+    Recommendation, Source, Target,
 };
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};

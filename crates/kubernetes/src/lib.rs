@@ -1,13 +1,20 @@
-//! What MOrA reads from the Kubernetes API: workloads with their requests, and what nodes can give.
+//! What MOrA reads from the Kubernetes API: workloads with their requests, and what the cluster allows.
 //!
-//! Everything is read with `list`, page by page, with a deadline for each page; nothing is changed.
+//! Everything is read with `list`, page by page, with a deadline for each page; nothing is changed. All
+//! that is written are Events about violations, where they are asked for.
 
+mod ask;
+mod autoscalers;
 mod cluster;
 mod error;
+mod events;
 mod list;
+mod nodes;
 mod observed;
 mod owner;
+mod quotas;
 mod requests;
+mod state;
 
 pub use cluster::Cluster;
 pub use error::ClusterError;

@@ -4,28 +4,39 @@
 //! to capacity know no clock and do no I/O. The same evidence and policy give the same plan.
 
 mod aggregate;
+mod autoscale;
 mod baseline;
+mod bounds;
+mod ceilings;
 mod cpu_path;
 mod cycles;
 mod draft;
 mod evidence;
 mod fit_to_capacity;
+mod fitted;
 mod graph;
+mod limits;
 mod load_to_cpu;
 mod memory;
 mod network;
 mod normal;
+mod packing;
 mod plan;
 mod policy;
 mod priority;
 mod propagate;
+mod resource;
+mod scaled_drafts;
 mod shared;
 mod validate;
 mod what_if;
 mod windows;
 
+pub use autoscale::Autoscaled;
+pub use bounds::{BoundsRule, OwnBounds};
 pub use evidence::{Evidence, ForecastRequest};
 pub use graph::{GraphError, declared_graph, learn_call_graph};
+pub use limits::{LimitPolicy, LimitRule};
 pub use plan::{plan, statistical_plan};
 pub use policy::{
     Allowed, CpuPath, Pattern, Policy, PriorityRule, RequestShape, Share, ShareError,

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mora_core::WorkloadRef;
 
-use crate::Policy;
 use crate::propagate::Traffic;
 
-/// The priority of every one of `workloads`: a callee rises towards the highest priority of its
+/// The priority of every one of `workloads`, whose own it is given by `own`: a callee rises towards the highest priority of its
 /// callers by the share of its calls that come from there, and then counts as of the nearest
 /// priority that was given to any workload.
 ///
@@ -16,12 +15,12 @@ use crate::propagate::Traffic;
 pub(crate) fn inherited(
     workloads: &BTreeSet<&WorkloadRef>,
     traffic: &Traffic,
-    policy: &Policy,
+    own: &dyn Fn(&WorkloadRef) -> i32,
 ) -> BTreeMap<WorkloadRef, i32> {
     let every = || workloads.iter().copied().chain(traffic.loads.keys());
     let mut priorities: BTreeMap<&WorkloadRef, f64> =
-        every().map(|w| (w, f64::from(policy.priority(w)))).collect();
-    let levels: BTreeSet<i32> = every().map(|w| policy.priority(w)).collect();
+        every().map(|w| (w, f64::from(own(w)))).collect();
+    let levels: BTreeSet<i32> = every().map(own).collect();
     let shares = call_shares(traffic);
     // Each round passes priorities on by one call; no route without a repetition is longer.
     for _ in 0..priorities.len() {
@@ -82,7 +81,7 @@ fn nearest(levels: &BTreeSet<i32>, priority: f64) -> i32 {
 mod tests {
     use super::*;
     use crate::propagate::{Load, propagate};
-    use crate::{Pattern, PriorityRule};
+    use crate::{Pattern, Policy, PriorityRule};
     use mora_core::{CallGraph, CallRatio, Step};
 
     fn workload(name: &str) -> WorkloadRef {
@@ -108,7 +107,7 @@ mod tests {
             priority: *priority,
         };
         let policy = Policy { priorities: rules.iter().map(rule).collect(), ..Policy::default() };
-        inherited(&graph.workloads(), &traffic, &policy)
+        inherited(&graph.workloads(), &traffic, &|w| policy.priority(w, None))
     }
 
     #[test]

@@ -1,12 +1,13 @@
 use jiff::Timestamp;
 use mora_core::{
-    CallGraph, CallRatio, Confidence, ContainerUsage, Dataset, Forecast, OomKill, Quantile,
-    RequestRecord, ResourceClaim, Rung, Series, Signal, SignalForecast, Skill, Step,
+    Bytes, CallGraph, CallRatio, Confidence, ContainerUsage, Dataset, Forecast, ForecastPoint,
+    Millicores, OomKill, Quantile, RequestRecord, ResourceClaim, Rung, Series, Signal,
+    SignalForecast, Skill, Step,
 };
 use proptest::prelude::*;
 
 use super::*;
-use crate::{CpuPath, Pattern, PriorityRule, Share, learn_call_graph, what_if};
+use crate::{CpuPath, Pattern, PriorityRule, RequestShape, Share, learn_call_graph, what_if};
 
 const SLOTS: usize = 24;
 const MIB: f64 = 1_048_576.0;
@@ -87,6 +88,7 @@ fn evidence(datasets: Vec<Dataset>, forecasts: Vec<Forecast>) -> Evidence {
         forecasts: forecasts.into_iter().map(|f| (f.workload.clone(), Ok(f))).collect(),
         graph: CallGraph::default(),
         capacity: None,
+        cluster: None,
         now: now(),
         start: now(),
         slot: Step::HOUR,
