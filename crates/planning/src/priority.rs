@@ -18,13 +18,13 @@ pub(crate) fn inherited(
     own: &dyn Fn(&WorkloadRef) -> i32,
 ) -> BTreeMap<WorkloadRef, i32> {
     let every = || workloads.iter().copied().chain(traffic.loads.keys());
-    let mut priorities: BTreeMap<&WorkloadRef, f64> =
-        every().map(|w| (w, f64::from(own(w)))).collect();
+    let given: BTreeMap<&WorkloadRef, f64> = every().map(|w| (w, f64::from(own(w)))).collect();
+    let mut priorities = given.clone();
     let levels: BTreeSet<i32> = every().map(own).collect();
     let shares = call_shares(traffic);
     // Each round passes priorities on by one call; no route without a repetition is longer.
     for _ in 0..priorities.len() {
-        let raised = raise(&priorities, &shares);
+        let raised = raise(&given, &priorities, &shares);
         if raised.is_empty() {
             break;
         }
@@ -49,19 +49,22 @@ fn call_shares(traffic: &Traffic) -> CallShares<'_> {
     shares
 }
 
+/// The callees whose callers lift them further; the share counts from what they were `given`, so that asking
+/// again does not lift them again.
 fn raise<'a>(
+    given: &BTreeMap<&'a WorkloadRef, f64>,
     priorities: &BTreeMap<&'a WorkloadRef, f64>,
     shares: &CallShares<'a>,
 ) -> BTreeMap<&'a WorkloadRef, f64> {
     let mut raised = BTreeMap::new();
     for (callee, callers) in shares {
-        let own = priorities.get(callee).copied().unwrap_or(0.0);
+        let own = given.get(callee).copied().unwrap_or(0.0);
         let passed = |(caller, share): &(&WorkloadRef, f64)| {
             own + share * (priorities.get(caller).copied().unwrap_or(own) - own)
         };
         let highest = callers.iter().map(passed).fold(own, f64::max);
         // Smaller steps are rounding, and would keep a cycle rising for ever.
-        if highest > own + 1e-6 {
+        if highest > priorities.get(callee).copied().unwrap_or(own) + 1e-6 {
             raised.insert(*callee, highest);
         }
     }
@@ -129,6 +132,17 @@ mod tests {
             &[("frontend", 100)],
         );
         assert_eq!(found[&workload("report")], 0);
+    }
+
+    #[test]
+    fn a_share_counts_once_however_many_workloads_there_are() {
+        let mut calls = vec![("frontend", "report", 0.2), ("batch", "report", 1.0)];
+        let names: Vec<String> = (0..20).map(|i| format!("w{i}")).collect();
+        calls.extend(names.windows(2).map(|pair| (pair[0].as_str(), pair[1].as_str(), 1.0)));
+        let entries = [("frontend", 90.0), ("batch", 90.0), ("w0", 1.0)];
+        let found = priorities(&calls, &entries, &[("frontend", 100), ("w0", 100)]);
+        assert_eq!(found[&workload("report")], 0, "a sixth of its calls");
+        assert_eq!(found[&workload("w19")], 100);
     }
 
     #[test]
