@@ -5,7 +5,8 @@ mod style;
 
 use std::collections::BTreeMap;
 
-use mora_core::{Bytes, Plan, Recommendation, Series, Source, WorkloadRef};
+use mora_coordinator::sentence;
+use mora_core::{Bytes, Dataset, Plan, Recommendation, Series, Source, WorkloadRef};
 use mora_planning::Evidence;
 
 use self::plot::plot;
@@ -16,6 +17,8 @@ pub(crate) struct Report<'a> {
     pub(crate) title: &'a str,
     pub(crate) plan: &'a Plan,
     pub(crate) evidence: &'a Evidence,
+    /// The histories that are drawn.
+    pub(crate) datasets: &'a BTreeMap<WorkloadRef, Dataset>,
     /// CPU used on the planned day, in cores over all pods, where it is known.
     pub(crate) actual: &'a BTreeMap<WorkloadRef, Series>,
     /// Sentences for the top of the page.
@@ -41,6 +44,7 @@ pub(crate) fn html(report: &Report<'_>) -> String {
     page += &paragraphs("warning", &plan.warnings);
     page += &summary(plan);
     page += &cuts(plan);
+    page += &violations(plan);
     page += LEGEND;
     for recommendation in &plan.recommendations {
         page += &section(report, recommendation);
@@ -135,6 +139,12 @@ fn cuts(plan: &Plan) -> String {
         })
         .collect();
     if items.is_empty() { items } else { format!("<h2>Cuts</h2>\n<ul>\n{items}</ul>\n") }
+}
+
+fn violations(plan: &Plan) -> String {
+    let item = |violation| format!("<li>{}</li>\n", escape(&sentence(violation)));
+    let items: String = plan.violations.iter().map(item).collect();
+    if items.is_empty() { items } else { format!("<h2>Violations</h2>\n<ul>\n{items}</ul>\n") }
 }
 
 fn section(report: &Report<'_>, recommendation: &Recommendation) -> String {

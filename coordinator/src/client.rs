@@ -1,4 +1,6 @@
-//! Asking model-workers and the collector over gRPC.
+//! Asking model-workers, the collector and another coordinator over gRPC.
+
+mod recommendations;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use tonic::{Code, Request, Status};
 use mora_planning::ForecastRequest;
 
 use crate::fan_out::{AskError, AskWorker, Endpoint};
+
+pub use recommendations::{CoordinatorClient, CoordinatorError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Datasets fetched at once: the collector has to copy each.

@@ -4,15 +4,19 @@
 //! `mora-planning`.
 
 mod client;
+mod cluster;
 mod config;
 mod fan_out;
+mod metrics;
 mod render;
 mod run;
 mod service;
 
-pub use client::CollectorError;
+pub use client::{CollectorError, CoordinatorClient, CoordinatorError};
+pub use cluster::{Allowed, look};
 pub use config::{ClusterConfig, CoordinatorConfig, FanOutConfig};
 pub use fan_out::{AskError, AskWorker, Endpoint, FanOutLimits, fan_out};
-pub use render::{Format, RenderError, UnknownFormat, exit_of, render, write_whole};
-pub use run::{Outcome, RunError, capacity, run, run_with};
+pub use metrics::{Metrics, serve_metrics};
+pub use render::{Format, RenderError, UnknownFormat, exit_of, render, sentence, write_whole};
+pub use run::{Outcome, RunError, run, run_with};
 pub use service::serve;

@@ -5,18 +5,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mora_core::{
-    Bytes, CallGraph, Capacity, Dataset, Forecast, Millicores, Plan, Quantile, WorkloadRef,
-};
-use mora_kubernetes::{Cluster, ClusterError};
+use mora_core::{CallGraph, Dataset, Forecast, Plan, Quantile, WorkloadRef};
+use mora_kubernetes::ClusterError;
 use thiserror::Error;
 
 use crate::client::{CollectorError, GrpcWorkers, fetch_datasets};
 use mora_planning::{
-    Evidence, ForecastRequest, GraphError, declared_graph, learn_call_graph, plan,
+    Evidence, ForecastRequest, GraphError, declared_graph, learn_call_graph, observe, plan,
 };
 
 use crate::CoordinatorConfig;
+use crate::cluster::{look, tell};
 use crate::fan_out::{Endpoint, FanOutLimits, fan_out};
 
 const COLLECTOR_DEADLINE: Duration = Duration::from_secs(30);
@@ -51,7 +50,7 @@ pub enum RunError {
         source: GraphError,
     },
     /// The cluster cannot be read.
-    #[error("cannot read the cluster's capacity")]
+    #[error("cannot read what the cluster allows")]
     Cluster(#[from] ClusterError),
     /// Nothing answered: neither a forecast nor usage of any workload.
     #[error("no worker answered and no usage is known, so nothing can be recommended: {0}")]
@@ -65,6 +64,8 @@ pub struct Outcome {
     pub plan: Plan,
     /// The evidence, from which the plan can be made again.
     pub evidence: Evidence,
+    /// The histories behind the evidence.
+    pub datasets: BTreeMap<WorkloadRef, Dataset>,
 }
 
 /// Makes one plan at `now` with usage from the configured collector.
@@ -107,14 +108,18 @@ pub async fn run_with(
     let request = ForecastRequest { start, slot, slots, quantiles: quantiles(config), risk_price };
     let forecasts = ask(config, &workloads, &request).await;
     let graph = call_graph(config, &datasets)?;
-    let capacity = capacity(config, &workloads).await?;
-    let evidence = Evidence { datasets, forecasts, graph, capacity, now, start, slot, slots };
+    let allowed = look(config, &workloads).await?;
+    let observed = observe(&datasets, &graph, &config.policy, (now, slot));
+    let (capacity, cluster) = (allowed.capacity, allowed.state);
+    let evidence =
+        Evidence { observed, forecasts, graph, capacity, cluster, now, start, slot, slots };
     let id = now.strftime("%Y%m%dT%H%M%S%3fZ").to_string();
-    let plan = plan(&id, &evidence, &config.policy);
+    let mut plan = plan(&id, &evidence, &config.policy);
     if plan.recommendations.is_empty() {
         return Err(RunError::Nothing(plan.warnings.join(" ")));
     }
-    Ok(Outcome { plan, evidence })
+    plan.warnings.extend(tell(config, allowed.cluster.as_ref(), &plan, now).await);
+    Ok(Outcome { plan, evidence, datasets })
 }
 
 fn workloads(
@@ -165,26 +170,4 @@ fn call_graph(
     let text = std::fs::read_to_string(&path)
         .map_err(|source| RunError::ReadGraph { path: path.clone(), source })?;
     declared_graph(&text).map_err(|source| RunError::Graph { path, source })
-}
-
-/// What the configured cluster can give to `managed`; `None` where no cluster is configured.
-///
-/// Fails when the Kubernetes API is to be asked and does not answer.
-pub async fn capacity(
-    config: &CoordinatorConfig,
-    managed: &BTreeSet<WorkloadRef>,
-) -> Result<Option<Capacity>, RunError> {
-    let cluster = &config.cluster;
-    if cluster.kubernetes {
-        let connected = Cluster::connect(cluster.context.as_deref()).await?;
-        return Ok(Some(connected.capacity(managed, config.policy.cap.get()).await?));
-    }
-    let stated = cluster.cpu_allocatable.zip(cluster.memory_allocatable);
-    Ok(stated.map(|(cpu_allocatable, memory_allocatable)| Capacity {
-        cpu_allocatable,
-        memory_allocatable,
-        cpu_unmanaged: Millicores::ZERO,
-        memory_unmanaged: Bytes::ZERO,
-        cap: config.policy.cap.get(),
-    }))
 }

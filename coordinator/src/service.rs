@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use mora_core::{Quantile, WorkloadRef};
@@ -20,7 +21,7 @@ use tonic::{Request, Response, Status};
 
 use mora_planning::{CpuPath, WhatIfError, what_if};
 
-use crate::{CoordinatorConfig, Outcome, run};
+use crate::{CoordinatorConfig, Metrics, Outcome, run};
 
 const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
 /// Outcomes remembered: a day of plans every half an hour.
@@ -28,18 +29,20 @@ const REMEMBERED: usize = 48;
 /// Longest horizon a worker answers.
 const MAX_HORIZON_HOURS: i64 = 168;
 
-/// Serves plans on `server` until `stop` is cancelled.
+/// Serves plans on `server` until `stop` is cancelled; every run is recorded in `metrics`.
 ///
 /// Fails when the transport does.
 pub async fn serve(
     config: CoordinatorConfig,
     server: GrpcServer,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let readiness = Readiness::unready(&SERVICES).await;
     readiness.ready().await;
     let service = Service {
         config,
+        metrics,
         plans: Mutex::default(),
         newest: watch::Sender::new(None),
         stop: stop.clone(),
@@ -49,6 +52,7 @@ pub async fn serve(
 
 struct Service {
     config: CoordinatorConfig,
+    metrics: Arc<Metrics>,
     plans: Mutex<VecDeque<Arc<Outcome>>>,
     newest: watch::Sender<Option<Arc<Outcome>>>,
     stop: CancellationToken,
@@ -65,8 +69,10 @@ impl RecommendationService for Service {
         request: Request<v1::RecommendRequest>,
     ) -> Result<Response<v1::RecommendResponse>, Status> {
         let config = self.config_for(&request.into_inner())?;
-        let outcome =
-            Arc::new(run(&config, Timestamp::now()).await.map_err(|error| run_status(&error))?);
+        let begin = Instant::now();
+        let outcome = run(&config, Timestamp::now()).await;
+        self.metrics.record(outcome.as_ref().ok().map(|o| &o.plan), begin.elapsed());
+        let outcome = Arc::new(outcome.map_err(|error| run_status(&error))?);
         self.remember(&outcome);
         Ok(Response::new(v1::RecommendResponse { plan: Some((&outcome.plan).into()) }))
     }

@@ -2,10 +2,12 @@
 
 pub(crate) mod dataset;
 mod forecast;
+mod justification;
 mod plan;
 mod series;
 pub(crate) mod time;
 pub(crate) mod training;
+mod violation;
 mod workload;
 
 use crate::FieldError;

@@ -18,7 +18,8 @@ pub struct CallRatio {
 }
 
 /// A directed graph of workloads; at most one edge per ordered pair.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct CallGraph {
     edges: BTreeMap<WorkloadRef, BTreeMap<WorkloadRef, CallRatio>>,
 }

@@ -30,8 +30,8 @@ pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecas
 pub use indicator::Indicator;
 pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
-    AutoscalerAdvice, Capacity, Cut, ForecastPoint, Justification, Limit, Limits, Plan, PlanStatus,
-    Recommendation, Source, Target,
+    AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
+    Plan, PlanStatus, Recommendation, Source, Target,
 };
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};

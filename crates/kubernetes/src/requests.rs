@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use mora_core::{Amount, Bytes, Millicores, ResourceClaim, Stated};
+use mora_core::{Amount, Millicores, ResourceClaim, Stated};
 
 type Quantities = BTreeMap<String, Quantity>;
 
@@ -115,6 +115,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mora_core::Bytes;
     use serde_json::json;
 
     fn spec(value: &serde_json::Value) -> PodSpec {

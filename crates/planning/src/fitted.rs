@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mora_core::{
-    Amount, AutoscalerAdvice, Bytes, Capacity, ClusterState, Cut, ForecastPoint, Limit, Limits,
-    Millicores, Recommendation, Source, Step, Target, Violation, ViolationKind, WorkloadKind,
-    WorkloadRef,
+    Amount, AutoscalerAdvice, Bytes, Capacity, Cause, ClusterState, Cut, ForecastPoint,
+    Justification, Limit, Limits, Millicores, Recommendation, Source, Step, Target, Violation,
+    ViolationKind, WorkloadKind, WorkloadRef,
 };
 
 use crate::autoscale::Scaling;
@@ -14,6 +14,7 @@ use crate::ceilings::{Ceilings, Seat};
 use crate::draft::{Draft, Need};
 use crate::limits::{Followed, Limited, limits};
 use crate::packing::{Pods, unplaced};
+use crate::parts::complete;
 use crate::resource::Resource;
 use crate::shared::Shared;
 use crate::{Allowed, Policy, RequestShape};
@@ -206,8 +207,7 @@ impl<'a> Fitted<'a> {
         let (cpu_allowed, memory_allowed) = &self.allowed[index];
         let cpu = target(&draft.cpu, cpu_allowed, shape);
         let memory = target(&draft.memory, memory_allowed, shape);
-        let mut justification = draft.justification.clone();
-        justification.notes.extend(self.notes(index));
+        let justification = self.explained(index, (cpu.target, memory.target));
         Recommendation {
             workload: draft.workload.clone(),
             container: draft.container.clone(),
@@ -228,6 +228,20 @@ impl<'a> Fitted<'a> {
             source: draft.source.clone(),
             justification,
         }
+    }
+
+    /// The reasoning of the draft, with what bounds and cluster made of the needs.
+    fn explained(&self, index: usize, (cpu, memory): (Millicores, Bytes)) -> Justification {
+        let (cpu_allowed, memory_allowed) = &self.allowed[index];
+        let mut justification = self.drafts[index].justification.clone();
+        let parts = &mut justification.cpu_parts;
+        complete(parts, Cause::Bounds, cpu_allowed.clamp(cpu).get());
+        complete(parts, Cause::Cluster, self.cpu.given(index, 0));
+        let parts = &mut justification.memory_parts;
+        complete(parts, Cause::Bounds, memory_allowed.clamp(memory).get());
+        complete(parts, Cause::Cluster, self.memory.given(index, 0));
+        justification.notes.extend(self.notes(index));
+        justification
     }
 
     fn limits(&self, index: usize) -> Limits {

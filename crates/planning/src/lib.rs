@@ -20,7 +20,9 @@ mod load_to_cpu;
 mod memory;
 mod network;
 mod normal;
+mod observed;
 mod packing;
+mod parts;
 mod plan;
 mod policy;
 mod priority;
@@ -37,6 +39,8 @@ pub use bounds::{BoundsRule, OwnBounds};
 pub use evidence::{Evidence, ForecastRequest};
 pub use graph::{GraphError, declared_graph, learn_call_graph};
 pub use limits::{LimitPolicy, LimitRule};
+pub use load_to_cpu::LoadToCpu;
+pub use observed::{BaselineNeed, Observed, ObservedContainer, ObservedRate, observe};
 pub use plan::{plan, statistical_plan};
 pub use policy::{
     Allowed, CpuPath, Pattern, Policy, PriorityRule, RequestShape, Share, ShareError,

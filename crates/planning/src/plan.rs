@@ -35,19 +35,20 @@ pub fn plan(id: &str, evidence: &Evidence, policy: &Policy) -> Plan {
 
 /// The plan by the statistical rule alone, without forecasts and call graph.
 ///
-/// Of `evidence`, the datasets, the capacity and the times are used; of `policy`, the rule, the
+/// Of `evidence`, what was observed, the capacity and the times are used; of `policy`, the rule, the
 /// bounds, the priorities and the cap.
 #[must_use]
 pub fn statistical_plan(id: &str, evidence: &Evidence, policy: &Policy) -> Plan {
     let inputs = Inputs { evidence, policy };
     let mut drafting = Drafting::default();
-    for dataset in evidence.datasets.values() {
-        let (drafts, warnings) = baseline_drafts(dataset, &Source::Statistical, None, inputs);
+    for (workload, observed) in &evidence.observed {
+        let source = (&Source::Statistical, None);
+        let (drafts, warnings) = baseline_drafts(workload, observed, source, inputs);
         drafting.missing |= drafts.is_empty();
         drafting.drafts.extend(drafts);
         drafting.warnings.extend(warnings);
     }
-    let workloads = evidence.datasets.keys();
+    let workloads = evidence.observed.keys();
     let priorities = workloads.map(|w| (w.clone(), evidence.priority(w, policy))).collect();
     drafting.finish(id, inputs, &priorities)
 }
@@ -79,14 +80,14 @@ impl Drafting {
 
     /// Sizes `workload` by the statistical rule, because of `reason`.
     fn fall_back(&mut self, workload: &WorkloadRef, reason: &str, application: &Application<'_>) {
-        let Some(dataset) = application.inputs.evidence.datasets.get(workload) else {
+        let Some(observed) = application.inputs.evidence.observed.get(workload) else {
             self.leave_out(workload, "it has no usage history", reason);
             return;
         };
-        let raise = application.raise_of_baseline(dataset);
+        let raise = application.raise_of_baseline(workload);
         let source = Source::Baseline { reason: reason.to_owned() };
-        let (drafts, warnings) =
-            baseline_drafts(dataset, &source, raise.as_ref(), application.inputs);
+        let source = (&source, raise.as_ref());
+        let (drafts, warnings) = baseline_drafts(workload, observed, source, application.inputs);
         if drafts.is_empty() {
             self.leave_out(workload, "its usage history is too short", reason);
         } else {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use mora_core::{ClusterState, Millicores, WorkloadRef};
+use mora_core::{Cause, ClusterState, Millicores, WorkloadRef};
 
 use crate::autoscale::{Autoscaled, Scaling};
 use crate::draft::{Draft, Need};
+use crate::parts::complete;
 
 /// Divides the CPU of every workload that is scaled on it over the replicas it will have at the peak of its
 /// forecast; returns how each of them scales.
@@ -59,6 +60,7 @@ fn divide(draft: &mut Draft, scaling: &Scaling, rule: Autoscaled) {
         lower: draft.cpu.lower.scaled(factor),
         upper: draft.cpu.upper.scaled(factor),
     };
+    complete(&mut draft.justification.cpu_parts, Cause::Replicas, most.scaled(factor).get());
     if replicas != draft.replicas {
         draft.justification.notes.push(format!(
             "its CPU is divided over the {replicas} replicas its HorizontalPodAutoscaler asks for at the peak, not over the {} of now",

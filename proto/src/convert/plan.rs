@@ -1,8 +1,8 @@
 //! Plans.
 
 use mora_core::{
-    Bytes, Capacity, Cut, ForecastPoint, Justification, Millicores, Plan, PlanStatus,
-    Recommendation, Rung, Source, Target,
+    Bytes, Capacity, Cut, ForecastPoint, Millicores, Plan, PlanStatus, Recommendation, Rung,
+    Source, Target,
 };
 
 use super::each;
@@ -21,6 +21,7 @@ impl From<&Plan> for v1::Plan {
             recommendations: plan.recommendations.iter().map(Into::into).collect(),
             cuts: plan.cuts.iter().map(Into::into).collect(),
             warnings: plan.warnings.clone(),
+            violations: plan.violations.iter().map(Into::into).collect(),
         }
     }
 }
@@ -40,6 +41,7 @@ impl TryFrom<v1::Plan> for Plan {
             capacity: wire.capacity.map(|c| required(Some(c), "capacity")).transpose()?,
             recommendations: each(wire.recommendations, "recommendations")?,
             cuts: each(wire.cuts, "cuts")?,
+            violations: each(wire.violations, "violations")?,
             warnings: wire.warnings,
         })
     }
@@ -108,6 +110,8 @@ impl From<&Recommendation> for v1::Recommendation {
             schedule: recommendation.schedule.iter().map(|point| (*point).into()).collect(),
             source: Some((&recommendation.source).into()),
             justification: Some((&recommendation.justification).into()),
+            limits: Some(recommendation.limits.into()),
+            autoscaler: recommendation.autoscaler.map(Into::into),
         }
     }
 }
@@ -125,6 +129,9 @@ impl TryFrom<v1::Recommendation> for Recommendation {
             schedule: each(wire.schedule, "schedule")?,
             source: required(wire.source, "source")?,
             justification: required(wire.justification, "justification")?,
+            // Absent in plans of coordinators that do not know of limits.
+            limits: wire.limits.map(Into::into).unwrap_or_default(),
+            autoscaler: wire.autoscaler.map(Into::into),
         })
     }
 }
@@ -232,55 +239,6 @@ impl TryFrom<v1::Source> for Source {
     }
 }
 
-impl From<&Justification> for v1::Justification {
-    fn from(justification: &Justification) -> Self {
-        let caller = |(caller, rate): (&_, &f64)| v1::CallerShare {
-            caller: Some(v1::WorkloadRef::from(caller)),
-            request_rate: *rate,
-        };
-        Self {
-            own_cpu_peak_cores: justification.own_cpu_peak,
-            propagated_cpu_peak_cores: justification.propagated_cpu_peak,
-            callers: justification.callers.iter().map(caller).collect(),
-            own_weight: justification.own_weight,
-            priority: justification.priority,
-            pinball_ratio: justification.pinball_ratio,
-            observed_coverage: justification.observed_coverage,
-            origins: justification.origins,
-            notes: justification.notes.clone(),
-            request_record: justification.request_record.map(Into::into),
-        }
-    }
-}
-
-impl TryFrom<v1::Justification> for Justification {
-    type Error = FieldError;
-
-    fn try_from(wire: v1::Justification) -> Result<Self, FieldError> {
-        let mut callers = std::collections::BTreeMap::new();
-        for (index, share) in wire.callers.into_iter().enumerate() {
-            let caller = required(share.caller, "caller")
-                .map_err(|e: FieldError| e.within(&format!("callers[{index}]")))?;
-            callers.insert(caller, share.request_rate);
-        }
-        Ok(Self {
-            own_cpu_peak: wire.own_cpu_peak_cores,
-            propagated_cpu_peak: wire.propagated_cpu_peak_cores,
-            callers,
-            own_weight: wire.own_weight,
-            priority: wire.priority,
-            pinball_ratio: wire.pinball_ratio,
-            observed_coverage: wire.observed_coverage,
-            origins: wire.origins,
-            request_record: wire
-                .request_record
-                .map(|record| required(Some(record), "request_record"))
-                .transpose()?,
-            notes: wire.notes,
-        })
-    }
-}
-
 impl From<&Cut> for v1::Cut {
     fn from(cut: &Cut) -> Self {
         Self {
@@ -311,7 +269,10 @@ impl TryFrom<v1::Cut> for Cut {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use mora_core::{RequestRecord, Step};
+    use mora_core::{
+        AutoscalerAdvice, Cause, Justification, Limit, Limits, Part, RequestRecord, Shortfall,
+        Step, Violation, ViolationKind,
+    };
 
     fn recommendation() -> Recommendation {
         let cpu = |m| Millicores::new(m);
@@ -334,6 +295,17 @@ mod tests {
                 upper_bound: memory(70),
                 uncapped_target: memory(64),
             },
+            limits: Limits {
+                cpu: Limit { current: Some(cpu(200)), target: Some(cpu(160)) },
+                memory: Limit { current: Some(memory(128)), target: None },
+            },
+            autoscaler: Some(AutoscalerAdvice {
+                min_replicas: 1,
+                max_replicas: 9,
+                peak_replicas: 2,
+                current_target_percent: 50,
+                target_percent: 62,
+            }),
             schedule: vec![ForecastPoint {
                 start: Timestamp::UNIX_EPOCH,
                 cpu: cpu(80),
@@ -349,6 +321,10 @@ mod tests {
                     above: 0.01,
                     days: 11,
                 }),
+                cpu_parts: vec![Part { cause: Cause::Margin, amount: -5 }],
+                memory_parts: vec![Part { cause: Cause::OwnForecast, amount: 64 << 20 }],
+                data_from: Some(Timestamp::UNIX_EPOCH),
+                decided_by: Some(Timestamp::UNIX_EPOCH),
                 ..Justification::default()
             },
         }
@@ -375,6 +351,14 @@ mod tests {
                 container: "server".to_owned(),
                 cpu: Millicores::new(10),
                 memory: Bytes::ZERO,
+                reason: "over the cap".to_owned(),
+            }],
+            violations: vec![Violation {
+                kind: ViolationKind::Capacity,
+                workload: Some("shop/cart".parse().unwrap()),
+                container: Some("server".to_owned()),
+                place: None,
+                shortfall: Shortfall::CpuRequest(Millicores::new(10)),
                 reason: "over the cap".to_owned(),
             }],
             warnings: vec!["small cluster".to_owned()],
