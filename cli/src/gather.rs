@@ -23,7 +23,7 @@ use crate::progress::{say, train_with_progress};
 
 /// Where the history of which workloads comes from; each option is also a key of the configuration file.
 #[derive(Debug, Args)]
-pub(crate) struct GatherArguments {
+pub(crate) struct SourceArguments {
     /// URL of the Prometheus, with its path prefix if it has one
     #[arg(long, env = "PROMETHEUS_URL")]
     prometheus: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) struct GatherArguments {
     /// File with the certificate authority of Prometheus, PEM
     #[arg(long)]
     prometheus_ca_file: Option<PathBuf>,
-    /// Read current requests, replicas and capacity from the cluster of the current kubeconfig context
+    /// Read what runs, with its requests, replicas, addresses and capacity, from the cluster of the current kubeconfig context
     #[arg(long)]
     cluster: bool,
     /// Context of the kubeconfig; implies --cluster
@@ -47,7 +47,7 @@ pub(crate) struct GatherArguments {
     lookback_hours: Option<u32>,
     /// End of the history, RFC 3339; now when absent
     #[arg(long)]
-    at: Option<Timestamp>,
+    pub(crate) at: Option<Timestamp>,
     /// YAML configuration file
     #[arg(long)]
     config: Option<PathBuf>,
@@ -62,8 +62,8 @@ pub(crate) struct Gathered {
 }
 
 /// Reads configuration, history and, where it is asked for, the cluster.
-pub(crate) async fn gather(arguments: &GatherArguments) -> anyhow::Result<Gathered> {
-    let config = layered(arguments)?;
+pub(crate) async fn gather(arguments: &SourceArguments) -> anyhow::Result<Gathered> {
+    let config = layered(arguments)?.with_prometheus()?;
     let now = arguments.at.unwrap_or_else(Timestamp::now);
     let mut datasets = collect(&config, now).await?;
     if config.cluster.kubernetes {
@@ -76,12 +76,12 @@ pub(crate) async fn gather(arguments: &GatherArguments) -> anyhow::Result<Gather
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RecommendConfig {
-    prometheus: PrometheusConfig,
+    pub(crate) prometheus: PrometheusConfig,
     lookback_hours: u32,
     step_seconds: u32,
     pub(crate) workers: WorkerEndpoints,
-    call_graph: Option<PathBuf>,
-    cluster: ClusterConfig,
+    pub(crate) call_graph: Option<PathBuf>,
+    pub(crate) cluster: ClusterConfig,
     pub(crate) policy: Policy,
     training: TrainingConfig,
     fan_out: FanOutConfig,
@@ -103,7 +103,8 @@ impl Default for RecommendConfig {
     }
 }
 
-fn layered(arguments: &GatherArguments) -> anyhow::Result<RecommendConfig> {
+/// The configuration with the flags laid over it; a Prometheus need not be named.
+pub(crate) fn layered(arguments: &SourceArguments) -> anyhow::Result<RecommendConfig> {
     let mut config: RecommendConfig = load_config(arguments.config.as_deref())?;
     let prometheus = &mut config.prometheus;
     if let Some(url) = &arguments.prometheus {
@@ -115,21 +116,29 @@ fn layered(arguments: &GatherArguments) -> anyhow::Result<RecommendConfig> {
     prometheus.bearer_token_file =
         arguments.prometheus_token_file.clone().or(prometheus.bearer_token_file.take());
     prometheus.ca_file = arguments.prometheus_ca_file.clone().or(prometheus.ca_file.take());
-    anyhow::ensure!(
-        !prometheus.url.is_empty(),
-        "no Prometheus is named; give its URL with --prometheus or the key `prometheus.url`"
-    );
-    anyhow::ensure!(
-        !prometheus.namespaces.is_empty(),
-        "no namespace is named; give at least one with --namespace or the key `prometheus.namespaces`"
-    );
     config.cluster.kubernetes |= arguments.cluster || arguments.context.is_some();
     config.cluster.context = arguments.context.clone().or(config.cluster.context.take());
     config.lookback_hours = arguments.lookback_hours.unwrap_or(config.lookback_hours);
     Ok(config)
 }
 
-async fn collect(
+impl RecommendConfig {
+    /// Itself, if it names a Prometheus and a namespace.
+    pub(crate) fn with_prometheus(self) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            !self.prometheus.url.is_empty(),
+            "no Prometheus is named; give its URL with --prometheus or the key `prometheus.url`"
+        );
+        anyhow::ensure!(
+            !self.prometheus.namespaces.is_empty(),
+            "no namespace is named; give at least one with --namespace or the key `prometheus.namespaces`"
+        );
+        Ok(self)
+    }
+}
+
+/// The history of every workload in the namespaces, up to `now`.
+pub(crate) async fn collect(
     config: &RecommendConfig,
     now: Timestamp,
 ) -> anyhow::Result<BTreeMap<WorkloadRef, Dataset>> {
@@ -178,7 +187,8 @@ pub(crate) async fn predictive(
     datasets: BTreeMap<WorkloadRef, Dataset>,
     now: Timestamp,
 ) -> anyhow::Result<Outcome> {
-    let running = datasets.keys().any(|workload| config.workers.resolve(workload).is_some());
+    let running = config.workers.discovery.is_on()
+        || datasets.keys().any(|workload| config.workers.resolve(workload).is_some());
     if running {
         return Ok(run_with(&coordinator_config(config, &config.workers), datasets, now).await?);
     }

@@ -11,7 +11,7 @@ use mora_planning::{observe, statistical_plan};
 use mora_runtime::Exit;
 
 use crate::gather::{
-    GatherArguments, Gathered, RecommendConfig, coordinator_config, gather, predictive,
+    Gathered, RecommendConfig, SourceArguments, coordinator_config, gather, predictive,
 };
 use crate::progress::say;
 use crate::report::{Report, html};
@@ -25,11 +25,11 @@ enum Strategy {
     Predictive,
 }
 
-/// Options of `mora recommend`; all but the outputs are also keys of the configuration file.
+/// Options of `mora recommend`.
 #[derive(Debug, Args)]
 pub(crate) struct RecommendArguments {
     #[command(flatten)]
-    gather: GatherArguments,
+    source: SourceArguments,
     /// How requests are computed
     #[arg(long, value_enum, default_value_t = Strategy::Statistical)]
     strategy: Strategy,
@@ -43,7 +43,7 @@ pub(crate) struct RecommendArguments {
 
 /// Runs the command; the plan goes to standard output.
 pub(crate) async fn recommend(arguments: RecommendArguments) -> anyhow::Result<Exit> {
-    let Gathered { config, datasets, now } = gather(&arguments.gather).await?;
+    let Gathered { config, datasets, now } = gather(&arguments.source).await?;
     let outcome = match arguments.strategy {
         Strategy::Statistical => statistical(&config, datasets, now).await?,
         Strategy::Predictive => predictive(&config, datasets, now).await?,

@@ -3,6 +3,7 @@
 //! `run` gathers, `fan_out` and `client` wait for answers, `service` serves; every decision is made in
 //! `mora-planning`.
 
+mod channels;
 mod client;
 mod cluster;
 mod config;
@@ -11,12 +12,14 @@ mod metrics;
 mod render;
 mod run;
 mod service;
+mod workers;
 
-pub use client::{CollectorError, CoordinatorClient, CoordinatorError};
+pub use client::{CollectorError, CoordinatorClient, CoordinatorError, GrpcWorkers};
 pub use cluster::{Allowed, look};
 pub use config::{ClusterConfig, CoordinatorConfig, FanOutConfig};
-pub use fan_out::{AskError, AskWorker, Endpoint, FanOutLimits, fan_out};
+pub use fan_out::{Answers, Ask, AskError, Endpoint, FanOut, FanOutLimits};
 pub use metrics::{Metrics, serve_metrics};
 pub use render::{Format, RenderError, UnknownFormat, exit_of, render, sentence, write_whole};
-pub use run::{Outcome, RunError, run, run_with};
+pub use run::{Outcome, RunError, read_call_graph, run, run_asking, run_with};
 pub use service::serve;
+pub use workers::Workers;

@@ -21,7 +21,7 @@ use tonic::{Request, Response, Status};
 
 use mora_planning::{CpuPath, WhatIfError, what_if};
 
-use crate::{CoordinatorConfig, Metrics, Outcome, run};
+use crate::{CoordinatorConfig, Metrics, Outcome, Workers, run_asking};
 
 const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
 /// Outcomes remembered: a day of plans every half an hour.
@@ -41,6 +41,7 @@ pub async fn serve(
     let readiness = Readiness::unready(&SERVICES).await;
     readiness.ready().await;
     let service = Service {
+        workers: Workers::kept(config.fan_out),
         config,
         metrics,
         plans: Mutex::default(),
@@ -53,6 +54,7 @@ pub async fn serve(
 struct Service {
     config: CoordinatorConfig,
     metrics: Arc<Metrics>,
+    workers: Workers,
     plans: Mutex<VecDeque<Arc<Outcome>>>,
     newest: watch::Sender<Option<Arc<Outcome>>>,
     stop: CancellationToken,
@@ -70,7 +72,7 @@ impl RecommendationService for Service {
     ) -> Result<Response<v1::RecommendResponse>, Status> {
         let config = self.config_for(&request.into_inner())?;
         let begin = Instant::now();
-        let outcome = run(&config, Timestamp::now()).await;
+        let outcome = run_asking(&self.workers, &config, Timestamp::now()).await;
         self.metrics.record(outcome.as_ref().ok().map(|o| &o.plan), begin.elapsed());
         let outcome = Arc::new(outcome.map_err(|error| run_status(&error))?);
         self.remember(&outcome);
@@ -188,10 +190,12 @@ fn what_if_status(error: &WhatIfError) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FanOutConfig;
 
     fn config_for(quantile: f64) -> Result<CoordinatorConfig, FieldError> {
         let service = Service {
             config: CoordinatorConfig::default(),
+            workers: Workers::once(FanOutConfig::default()),
             plans: Mutex::default(),
             newest: watch::Sender::new(None),
             stop: CancellationToken::new(),

@@ -20,7 +20,7 @@ mod text;
 mod workload;
 
 pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
-pub use call_graph::{CallGraph, CallRatio};
+pub use call_graph::{CallGraph, CallRatio, Drift, Trust};
 pub use cluster::{
     Amount, Autoscaler, ClusterState, Deployed, LimitRangeRule, LimitScope, NodeRoom, Quota,
     Shortfall, Stated, Violation, ViolationKind,

@@ -1,4 +1,5 @@
-//! What MOrA reads from the Kubernetes API: workloads with their requests, and what the cluster allows.
+//! What MOrA reads from the Kubernetes API: workloads with their requests, what the cluster allows, and where
+//! workers are.
 //!
 //! Everything is read with `list`, page by page, with a deadline for each page; nothing is changed. All
 //! that is written are Events about violations, where they are asked for.
@@ -15,7 +16,9 @@ mod owner;
 mod quotas;
 mod requests;
 mod state;
+mod worker_services;
 
 pub use cluster::Cluster;
 pub use error::ClusterError;
 pub use observed::ObservedWorkload;
+pub use worker_services::WorkerServices;

@@ -27,12 +27,41 @@ where
         + DeserializeOwned
         + Debug,
 {
+    list_of(client, namespaces, &ListParams::default()).await
+}
+
+/// The objects of a namespaced kind with the labels `selector`: of `namespaces`, or of all of them if it is empty.
+pub(crate) async fn list_labelled<K>(
+    client: &Client,
+    namespaces: &[String],
+    selector: &str,
+) -> Result<Vec<K>, ClusterError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug,
+{
+    list_of(client, namespaces, &ListParams::default().labels(selector)).await
+}
+
+async fn list_of<K>(
+    client: &Client,
+    namespaces: &[String],
+    wanted: &ListParams,
+) -> Result<Vec<K>, ClusterError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug,
+{
     if namespaces.is_empty() {
-        return list_all(client).await;
+        return list_pages(client, None, wanted).await;
     }
     let mut objects = Vec::new();
     for namespace in namespaces {
-        objects.extend(list_pages(client, Some(namespace)).await?);
+        objects.extend(list_pages(client, Some(namespace), wanted).await?);
     }
     Ok(objects)
 }
@@ -42,10 +71,14 @@ pub(crate) async fn list_all<K>(client: &Client) -> Result<Vec<K>, ClusterError>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    list_pages(client, None).await
+    list_pages(client, None, &ListParams::default()).await
 }
 
-async fn list_pages<K>(client: &Client, namespace: Option<&str>) -> Result<Vec<K>, ClusterError>
+async fn list_pages<K>(
+    client: &Client,
+    namespace: Option<&str>,
+    wanted: &ListParams,
+) -> Result<Vec<K>, ClusterError>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
@@ -56,7 +89,7 @@ where
         scope: namespace.map(|name| format!(" in namespace {name}")).unwrap_or_default(),
     };
     let path = Request::new(K::url_path(&(), namespace));
-    let first = ListParams::default().limit(PAGE_SIZE);
+    let first = wanted.clone().limit(PAGE_SIZE);
     let (mut objects, mut parameters, mut restarted) = (Vec::new(), first.clone(), false);
     loop {
         let request = path

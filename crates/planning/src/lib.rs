@@ -14,6 +14,8 @@ mod draft;
 mod evidence;
 mod fit_to_capacity;
 mod fitted;
+mod flow;
+mod gamma;
 mod graph;
 mod limits;
 mod load_to_cpu;
@@ -21,6 +23,7 @@ mod memory;
 mod network;
 mod normal;
 mod observed;
+mod order;
 mod packing;
 mod parts;
 mod plan;
@@ -37,7 +40,10 @@ mod windows;
 pub use autoscale::Autoscaled;
 pub use bounds::{BoundsRule, OwnBounds};
 pub use evidence::{Evidence, ForecastRequest};
-pub use graph::{GraphError, declared_graph, learn_call_graph};
+pub use graph::{
+    GraphError, assemble_graph, declared_by_hosts, declared_graph, drift_warnings, external_share,
+    learn_call_graph,
+};
 pub use limits::{LimitPolicy, LimitRule};
 pub use load_to_cpu::LoadToCpu;
 pub use observed::{BaselineNeed, Observed, ObservedContainer, ObservedRate, observe};
@@ -45,5 +51,6 @@ pub use plan::{plan, statistical_plan};
 pub use policy::{
     Allowed, CpuPath, Pattern, Policy, PriorityRule, RequestShape, Share, ShareError,
 };
+pub use propagate::{Load, Traffic, propagate};
 pub use validate::{PathName, Rejection, validate};
 pub use what_if::{WhatIfError, what_if};

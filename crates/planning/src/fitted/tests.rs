@@ -176,7 +176,7 @@ fn graphs() -> impl Strategy<Value = CallGraph> {
     prop::collection::vec((0..8usize, 0..8usize, 0.0..2.0f64), 0..12).prop_map(|edges| {
         let mut graph = CallGraph::default();
         for (caller, callee, ratio) in edges {
-            graph.insert(name(caller), name(callee), CallRatio { ratio, spread: 0.0, windows: 9 });
+            graph.insert(name(caller), name(callee), CallRatio::stated(ratio, 0.0));
         }
         graph
     })
