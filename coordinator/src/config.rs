@@ -47,6 +47,8 @@ pub struct ClusterConfig {
     pub kubernetes: bool,
     /// Context of the kubeconfig; absent means the current one, or the pod's own service account.
     pub context: Option<String>,
+    /// Write an Event for each violation on the workload it concerns.
+    pub events: bool,
     /// CPU that can be requested on all nodes, where Kubernetes is not asked.
     pub cpu_allocatable: Option<Millicores>,
     /// Memory that can be requested on all nodes, where Kubernetes is not asked.
