@@ -8,6 +8,8 @@ mod bad_input;
 mod crate_graph;
 #[path = "system/demo.rs"]
 mod demo;
+#[path = "system/meshed.rs"]
+mod meshed;
 #[path = "system/models.rs"]
 mod models;
 #[path = "system/onnx.rs"]
