@@ -69,7 +69,7 @@ pub struct FanOutConfig {
     pub retries: u32,
     /// Further tries for all workers together, as a share of their number from 0 to 1; ten are always allowed.
     pub retry_share: f64,
-    /// A worker is asked a second time when it takes this many times as long as nine in ten of the others; 0 for never.
+    /// A worker is asked a second time when it takes this many times as long as nineteen in twenty of the others; 0 for never.
     pub hedge_factor: f64,
     /// Second calls for all workers together, as a share of their number.
     pub hedge_share: f64,
