@@ -9,8 +9,8 @@ use anyhow::Context;
 use clap::Parser;
 use jiff::Timestamp;
 use mora_coordinator::{
-    CoordinatorConfig, Format, Metrics, Workers, exit_of, render, run_gated,
-    serve, serve_metrics, write_whole,
+    CoordinatorConfig, Format, Metrics, Workers, exit_of, render, run_gated, serve, serve_metrics,
+    write_whole,
 };
 use mora_runtime::{
     Exit, GrpcServer, init_telemetry, install_crypto_provider, load_config, report, stop_signal,

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mora_core::{CallGraph, Dataset, Plan, Quantile, WorkloadRef};
+use mora_core::{CallGraph, ClusterState, Dataset, Plan, PlanStatus, Quantile, WorkloadRef};
 use mora_discovery::discover;
 use mora_kubernetes::ClusterError;
 use thiserror::Error;
 
 use crate::client::{CollectorError, fetch_datasets};
 use mora_planning::{
-    Evidence, ForecastRequest, GraphError, assemble_graph, declared_by_hosts, declared_graph, drift_warnings, observe,
-    plan,
+    Evidence, ForecastRequest, GraphError, assemble_graph, declared_by_hosts, declared_graph,
+    drift_warnings, observe, plan,
 };
 
 use crate::cluster::{look, tell};
@@ -193,7 +193,8 @@ fn call_graph(
         None => CallGraph::default(),
     };
     let deployed = cluster.into_iter().flat_map(|cluster| &cluster.workloads);
-    let hosts = deployed.map(|(workload, deployed)| (workload.clone(), deployed.callee_hosts.clone()));
+    let hosts =
+        deployed.map(|(workload, deployed)| (workload.clone(), deployed.callee_hosts.clone()));
     let declared = declared_by_hosts(&hosts.collect());
     Ok(assemble_graph(datasets, &declared, &file))
 }

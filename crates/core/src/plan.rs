@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Bytes, Decision, Millicores, RequestRecord, Rung, Step, Violation, WorkloadRef,
-};
+use crate::{Bytes, Decision, Millicores, RequestRecord, Rung, Step, Violation, WorkloadRef};
 
 /// A coordinated recommendation for every workload of an application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
