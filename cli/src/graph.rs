@@ -20,8 +20,8 @@ use mora_planning::{assemble_graph, declared_by_hosts};
 use mora_runtime::Exit;
 
 use self::view::View;
+use crate::gather::{RecommendConfig, SourceArguments, collect, layered};
 use crate::progress::say;
-use crate::recommend::{RecommendConfig, SourceArguments, collect, layered};
 
 /// How the graph is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -3,12 +3,16 @@
 mod backtest;
 mod demo;
 mod embedded;
+mod explain;
+mod gather;
 mod graph;
 mod hindsight;
+mod known_plan;
 mod models;
 mod progress;
 mod recommend;
 mod report;
+mod whatif;
 
 use clap::{Parser, Subcommand};
 use mora_runtime::{Exit, init_telemetry, install_crypto_provider};
@@ -32,6 +36,10 @@ enum Command {
     Recommend(recommend::RecommendArguments),
     /// Show who calls whom and how often, and how that is known
     Graph(graph::GraphArguments),
+    /// Say why a workload's numbers are what they are
+    Explain(Box<explain::ExplainArguments>),
+    /// Show the plan if more or less load came in
+    Whatif(Box<whatif::WhatIfArguments>),
     /// Judge MOrA and simpler rules on recorded series of your own, day by day
     Backtest(Box<backtest::BacktestArguments>),
     /// Look at, compare, roll back, export and prune the versions of a model library
@@ -48,6 +56,8 @@ async fn main() -> Exit {
         Command::Demo(arguments) => demo::demo(arguments).await,
         Command::Recommend(arguments) => recommend::recommend(arguments).await,
         Command::Graph(arguments) => graph::graph(arguments).await,
+        Command::Explain(arguments) => explain::explain(*arguments).await,
+        Command::Whatif(arguments) => whatif::whatif(*arguments).await,
         Command::Backtest(arguments) => backtest::backtest(*arguments).await,
         Command::Models(arguments) => models::models(arguments),
     };

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use jiff::Timestamp;
-use mora_coordinator::{CoordinatorConfig, Format, exit_of, render, run, serve, write_whole};
+use mora_coordinator::{
+    CoordinatorConfig, Format, Workers, exit_of, render, run_gated, serve, write_whole,
+};
 use mora_runtime::{
-    Exit, GrpcServer, init_telemetry, install_crypto_provider, load_config, report, until_stopped,
+    Exit, GrpcServer, init_telemetry, install_crypto_provider, load_config, report, stop_signal,
+    until_stopped,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +49,11 @@ async fn started(arguments: Arguments) -> anyhow::Result<Exit> {
 }
 
 async fn plan_once(config: CoordinatorConfig, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let outcome = run(&config, Timestamp::now()).await?;
+    let workers = Workers::once(config.fan_out);
+    let outcome = tokio::select! {
+        outcome = run_gated(&workers, &config, Timestamp::now()) => outcome?,
+        () = stop_signal() => anyhow::bail!("stopped before the plan was made; nothing was written"),
+    };
     let text = render(&outcome.plan, arguments.output)?;
     match &arguments.output_file {
         Some(path) => write_whole(path, &text)?,

@@ -1,6 +1,7 @@
 //! A plan as table, JSON and YAML.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::str::FromStr;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-use mora_core::{Bytes, Millicores, Plan, PlanStatus, Recommendation, Source, Target};
+use mora_core::{Bytes, Decision, Millicores, Plan, PlanStatus, Recommendation, Source, Target};
 use mora_runtime::Exit;
 use thiserror::Error;
 
@@ -81,14 +82,17 @@ pub fn render(plan: &Plan, format: Format) -> Result<String, RenderError> {
     }
 }
 
-/// Writes `text` to `path` so that a reader sees the old file or the whole new one, never a part.
+/// Writes `text` to `path` so that a reader sees the old file or the whole new one, never a part, also after a
+/// power failure.
 pub fn write_whole(path: &Path, text: &str) -> Result<(), RenderError> {
     let write = || {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let readable = std::fs::Permissions::from_mode(0o644);
         let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
-        file.persist(path).map(drop).map_err(|error| error.error)
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        File::open(folder)?.sync_all()
     };
     write().map_err(|source| RenderError::Write { path: path.display().to_string(), source })
 }
@@ -136,10 +140,23 @@ fn table(plan: &Plan) -> String {
         text +=
             &format!("not given: {} {}: {amounts}: {}\n", cut.workload, cut.container, cut.reason);
     }
+    text += &changes(plan);
     for warning in &plan.warnings {
         text += &format!("warning: {warning}\n");
     }
     text
+}
+
+/// What the change gate lets through, in the order in which it is to be made.
+fn changes(plan: &Plan) -> String {
+    let decided = plan.recommendations.iter().filter_map(|r| Some((r, r.decision.as_ref()?)));
+    let mut changes: Vec<_> = decided.filter_map(|(r, d)| Some((d.wave?, r, d))).collect();
+    changes.sort_by_key(|(wave, ..)| *wave);
+    let line = |(wave, recommendation, decision): (u32, &Recommendation, &Decision)| {
+        let Recommendation { workload, container, .. } = recommendation;
+        format!("change, wave {wave}: {workload} {container}: {}\n", decision.reason)
+    };
+    changes.into_iter().map(line).collect()
 }
 
 fn row(recommendation: &Recommendation) -> [String; 10] {

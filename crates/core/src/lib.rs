@@ -6,6 +6,7 @@
 mod baseline;
 mod call_graph;
 mod dataset;
+mod decision;
 mod forecast;
 mod indicator;
 mod memory;
@@ -21,11 +22,13 @@ mod workload;
 pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
 pub use call_graph::{CallGraph, CallRatio, Drift, Trust};
 pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
+pub use decision::{Decision, Verdict};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
 pub use indicator::Indicator;
 pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
-    Capacity, Cut, ForecastPoint, Justification, Plan, PlanStatus, Recommendation, Source, Target,
+    Capacity, Cause, Cut, ForecastPoint, Justification, Part, Plan, PlanStatus, Recommendation,
+    Source, Target,
 };
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};

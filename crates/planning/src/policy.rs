@@ -7,6 +7,7 @@ use mora_core::{
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
+use crate::GateRules;
 use crate::fit_to_capacity::Supply;
 
 /// A number that is no share.
@@ -81,6 +82,8 @@ pub struct Policy {
     pub memory_floor: Share,
     /// The rule for workloads without a usable forecast.
     pub statistical: StatisticalRule,
+    /// How fast what is in force may follow the targets.
+    pub gate: GateRules,
 }
 
 impl Default for Policy {
@@ -101,6 +104,7 @@ impl Default for Policy {
             cpu_floor: Share(0.5),
             memory_floor: Share(0.9),
             statistical: StatisticalRule::default(),
+            gate: GateRules::default(),
         }
     }
 }
@@ -148,6 +152,17 @@ pub enum RequestShape {
     Peak,
     /// The target covers the first slot and the schedule says what follows; every slot must fit.
     Schedule,
+}
+
+impl RequestShape {
+    /// The slot that decides about the target: the first highest, or simply the first.
+    pub(crate) fn deciding_slot<Q: Ord>(self, slots: &[Q]) -> usize {
+        let higher = |best: usize, slot: usize| if slots[slot] > slots[best] { slot } else { best };
+        match self {
+            Self::Peak => (0..slots.len()).reduce(higher).unwrap_or(0),
+            Self::Schedule => 0,
+        }
+    }
 }
 
 /// The priority of the workloads a pattern matches.

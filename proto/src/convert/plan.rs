@@ -1,8 +1,8 @@
 //! Plans.
 
 use mora_core::{
-    Bytes, Capacity, Cut, ForecastPoint, Justification, Millicores, Plan, PlanStatus,
-    Recommendation, Rung, Source, Target,
+    Bytes, Capacity, Cut, Decision, ForecastPoint, Millicores, Plan, PlanStatus, Recommendation,
+    Rung, Source, Target, Verdict,
 };
 
 use super::each;
@@ -108,6 +108,7 @@ impl From<&Recommendation> for v1::Recommendation {
             schedule: recommendation.schedule.iter().map(|point| (*point).into()).collect(),
             source: Some((&recommendation.source).into()),
             justification: Some((&recommendation.justification).into()),
+            decision: recommendation.decision.as_ref().map(Into::into),
         }
     }
 }
@@ -125,7 +126,59 @@ impl TryFrom<v1::Recommendation> for Recommendation {
             schedule: each(wire.schedule, "schedule")?,
             source: required(wire.source, "source")?,
             justification: required(wire.justification, "justification")?,
+            decision: wire.decision.map(|d| required(Some(d), "decision")).transpose()?,
         })
+    }
+}
+
+impl From<&Decision> for v1::Decision {
+    fn from(decision: &Decision) -> Self {
+        Self {
+            verdict: v1::Verdict::from(decision.verdict).into(),
+            cpu_millicores: decision.cpu.map(Millicores::get),
+            memory_bytes: decision.memory.map(Bytes::get),
+            wave: decision.wave,
+            reason: decision.reason.clone(),
+        }
+    }
+}
+
+impl TryFrom<v1::Decision> for Decision {
+    type Error = FieldError;
+
+    fn try_from(wire: v1::Decision) -> Result<Self, FieldError> {
+        Ok(Self {
+            verdict: Verdict::try_from(wire.verdict()).map_err(|e| e.within("verdict"))?,
+            cpu: wire.cpu_millicores.map(Millicores::new),
+            memory: wire.memory_bytes.map(Bytes::new),
+            wave: wire.wave,
+            reason: wire.reason,
+        })
+    }
+}
+
+impl From<Verdict> for v1::Verdict {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Raise => Self::Raise,
+            Verdict::Lower => Self::Lower,
+            Verdict::Hold => Self::Hold,
+            Verdict::RollBack => Self::RollBack,
+        }
+    }
+}
+
+impl TryFrom<v1::Verdict> for Verdict {
+    type Error = FieldError;
+
+    fn try_from(wire: v1::Verdict) -> Result<Self, FieldError> {
+        match wire {
+            v1::Verdict::Raise => Ok(Self::Raise),
+            v1::Verdict::Lower => Ok(Self::Lower),
+            v1::Verdict::Hold => Ok(Self::Hold),
+            v1::Verdict::RollBack => Ok(Self::RollBack),
+            v1::Verdict::Unspecified => Err(FieldError::new("", "must be a verdict")),
+        }
     }
 }
 
@@ -232,55 +285,6 @@ impl TryFrom<v1::Source> for Source {
     }
 }
 
-impl From<&Justification> for v1::Justification {
-    fn from(justification: &Justification) -> Self {
-        let caller = |(caller, rate): (&_, &f64)| v1::CallerShare {
-            caller: Some(v1::WorkloadRef::from(caller)),
-            request_rate: *rate,
-        };
-        Self {
-            own_cpu_peak_cores: justification.own_cpu_peak,
-            propagated_cpu_peak_cores: justification.propagated_cpu_peak,
-            callers: justification.callers.iter().map(caller).collect(),
-            own_weight: justification.own_weight,
-            priority: justification.priority,
-            pinball_ratio: justification.pinball_ratio,
-            observed_coverage: justification.observed_coverage,
-            origins: justification.origins,
-            notes: justification.notes.clone(),
-            request_record: justification.request_record.map(Into::into),
-        }
-    }
-}
-
-impl TryFrom<v1::Justification> for Justification {
-    type Error = FieldError;
-
-    fn try_from(wire: v1::Justification) -> Result<Self, FieldError> {
-        let mut callers = std::collections::BTreeMap::new();
-        for (index, share) in wire.callers.into_iter().enumerate() {
-            let caller = required(share.caller, "caller")
-                .map_err(|e: FieldError| e.within(&format!("callers[{index}]")))?;
-            callers.insert(caller, share.request_rate);
-        }
-        Ok(Self {
-            own_cpu_peak: wire.own_cpu_peak_cores,
-            propagated_cpu_peak: wire.propagated_cpu_peak_cores,
-            callers,
-            own_weight: wire.own_weight,
-            priority: wire.priority,
-            pinball_ratio: wire.pinball_ratio,
-            observed_coverage: wire.observed_coverage,
-            origins: wire.origins,
-            request_record: wire
-                .request_record
-                .map(|record| required(Some(record), "request_record"))
-                .transpose()?,
-            notes: wire.notes,
-        })
-    }
-}
-
 impl From<&Cut> for v1::Cut {
     fn from(cut: &Cut) -> Self {
         Self {
@@ -311,7 +315,7 @@ impl TryFrom<v1::Cut> for Cut {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use mora_core::{RequestRecord, Step};
+    use mora_core::{Cause, Justification, Part, RequestRecord, Step};
 
     fn recommendation() -> Recommendation {
         let cpu = |m| Millicores::new(m);
@@ -349,8 +353,19 @@ mod tests {
                     above: 0.01,
                     days: 11,
                 }),
+                cpu_parts: vec![Part { cause: Cause::Margin, amount: -5 }],
+                memory_parts: vec![Part { cause: Cause::OwnForecast, amount: 64 << 20 }],
+                data_from: Some(Timestamp::UNIX_EPOCH),
+                decided_by: Some(Timestamp::UNIX_EPOCH),
                 ..Justification::default()
             },
+            decision: Some(Decision {
+                verdict: Verdict::Lower,
+                cpu: Some(cpu(90)),
+                memory: None,
+                wave: Some(2),
+                reason: "a step down".to_owned(),
+            }),
         }
     }
 
@@ -392,5 +407,9 @@ mod tests {
         wire.recommendations[0].source = Some(v1::Source { kind: None });
         let error = Plan::try_from(wire).unwrap_err();
         assert_eq!(error.path(), "recommendations[0].source.kind");
+        let mut wire = v1::Plan::from(&plan());
+        wire.recommendations[0].decision = Some(v1::Decision::default());
+        let error = Plan::try_from(wire).unwrap_err();
+        assert_eq!(error.path(), "recommendations[0].decision.verdict");
     }
 }
