@@ -20,7 +20,7 @@ use mora_runtime::{Exit, init_telemetry, install_crypto_provider};
 /// Forecasts what each microservice will need and recommends CPU, memory and replicas together.
 ///
 /// Exit codes: 0 done, 1 failure, 2 wrong usage, 3 plan with some workload on its baseline, 4 plan that
-/// does not fit under the cap.
+/// does not fit what the cluster allows.
 #[derive(Debug, Parser)]
 #[command(name = "mora", version, about, long_about)]
 struct Arguments {

@@ -73,14 +73,15 @@ async fn statistical(
 ) -> anyhow::Result<Outcome> {
     let managed = datasets.keys().cloned().collect();
     let coordinator = coordinator_config(config, &config.workers);
-    let capacity = mora_coordinator::capacity(&coordinator, &managed).await?;
+    let allowed = mora_coordinator::look(&coordinator, &managed).await?;
     let slot = coordinator.slot();
     let graph = mora_core::CallGraph::default();
     let evidence = mora_planning::Evidence {
         observed: observe(&datasets, &graph, &config.policy, (now, slot)),
         forecasts: BTreeMap::new(),
         graph,
-        capacity,
+        capacity: allowed.capacity,
+        cluster: allowed.state,
         now,
         start: slot.floor(now),
         slot,

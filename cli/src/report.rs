@@ -5,6 +5,7 @@ mod style;
 
 use std::collections::BTreeMap;
 
+use mora_coordinator::sentence;
 use mora_core::{Bytes, Dataset, Plan, Recommendation, Series, Source, WorkloadRef};
 use mora_planning::Evidence;
 
@@ -43,6 +44,7 @@ pub(crate) fn html(report: &Report<'_>) -> String {
     page += &paragraphs("warning", &plan.warnings);
     page += &summary(plan);
     page += &cuts(plan);
+    page += &violations(plan);
     page += LEGEND;
     for recommendation in &plan.recommendations {
         page += &section(report, recommendation);
@@ -137,6 +139,12 @@ fn cuts(plan: &Plan) -> String {
         })
         .collect();
     if items.is_empty() { items } else { format!("<h2>Cuts</h2>\n<ul>\n{items}</ul>\n") }
+}
+
+fn violations(plan: &Plan) -> String {
+    let item = |violation| format!("<li>{}</li>\n", escape(&sentence(violation)));
+    let items: String = plan.violations.iter().map(item).collect();
+    if items.is_empty() { items } else { format!("<h2>Violations</h2>\n<ul>\n{items}</ul>\n") }
 }
 
 fn section(report: &Report<'_>, recommendation: &Recommendation) -> String {

@@ -14,7 +14,7 @@ pub use quality::{Quality, quality};
 pub use regularise::{Cells, Sample, regularise};
 pub use service::serve;
 pub use source::{
-    BasicAuth, Column, Lookback, MetricsSource, PrometheusConfig, PrometheusError,
+    BasicAuth, Column, CustomTraffic, Lookback, MetricsSource, PrometheusConfig, PrometheusError,
     PrometheusSource, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, Secret,
     SimulatedConfig, SimulatedSource, SourceConfig, SourceError, TidyFile, TrafficMetric,
 };

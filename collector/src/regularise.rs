@@ -45,6 +45,31 @@ impl Cells {
         }
     }
 
+    /// Keeps the larger of this and `other` (of the same lookback) step by step; a step is a gap only where both have
+    /// one.
+    pub fn raise_to(&mut self, other: &Self) {
+        for (most, value) in self.0.iter_mut().zip(&other.0) {
+            *most = most.iter().chain(value).copied().reduce(f64::max);
+        }
+    }
+
+    /// The share this is of `whole` (of the same lookback) step by step, in [0, 1]; a step is a gap where either has one
+    /// and where there is nothing to have a share of.
+    #[must_use]
+    pub fn share_of(&self, whole: &Self) -> Self {
+        let share = |(part, whole): (&Option<f64>, &Option<f64>)| {
+            let (part, whole) = part.zip(whole.filter(|whole| *whole > 0.0))?;
+            Some((part / whole).clamp(0.0, 1.0))
+        };
+        Self(self.0.iter().zip(&whole.0).map(share).collect())
+    }
+
+    /// The same with every observation held to [0, `most`].
+    #[must_use]
+    pub fn held_to(&self, most: f64) -> Self {
+        Self(self.0.iter().map(|value| value.map(|value| value.clamp(0.0, most))).collect())
+    }
+
     /// The series from the first to the last observation; `None` when there is none.
     #[must_use]
     pub fn trimmed(&self, lookback: &Lookback) -> Option<Series> {
@@ -108,5 +133,16 @@ mod tests {
         sum.add(&Cells::of(samples(&[(180.0, 2.0), (300.0, 2.0)]), &lookback()));
         let series = sum.trimmed(&lookback()).unwrap();
         assert_eq!(series.values(), [Some(1.0), Some(3.0), None, Some(2.0)]);
+    }
+
+    #[test]
+    fn a_share_is_known_only_where_there_is_something_to_share() {
+        let part = Cells::of(samples(&[(120.0, 1.0), (180.0, 0.0), (240.0, 1.0)]), &lookback());
+        let whole = Cells::of(samples(&[(120.0, 4.0), (180.0, 0.0), (300.0, 1.0)]), &lookback());
+        let share = part.share_of(&whole);
+        assert_eq!(share.trimmed(&lookback()).unwrap().values(), [Some(0.25)]);
+        let mut most = share;
+        most.raise_to(&Cells::of(samples(&[(120.0, 0.1), (180.0, 0.1)]), &lookback()));
+        assert_eq!(most.trimmed(&lookback()).unwrap().values(), [Some(0.25), Some(0.1)]);
     }
 }

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use prometheus::{
-    BasicAuth, PrometheusConfig, PrometheusError, PrometheusSource, Secret, TrafficMetric,
+    BasicAuth, CustomTraffic, PrometheusConfig, PrometheusError, PrometheusSource, Secret,
+    TrafficMetric,
 };
 pub use recorded::{
     Column, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, TidyFile,
@@ -168,7 +169,8 @@ mod tests {
         let traffic =
             r#"{"prometheus": {"url": "http://p", "traffic": ["istio", {"custom": "sum(x)"}]}}"#;
         let prometheus = parse(traffic).unwrap().prometheus.unwrap();
-        let expected = [TrafficMetric::Istio, TrafficMetric::Custom("sum(x)".to_owned())];
+        let expected =
+            [TrafficMetric::Istio, TrafficMetric::Custom(CustomTraffic::new("sum(x)".to_owned()))];
         assert_eq!(prometheus.traffic, expected);
         assert_eq!(prometheus.max_points_per_query, 11_000);
         let columns = r#"{"recorded": {"path": "a.csv", "columns": {"cpu": {"name": "mcores", "scale": 0.001}}}}"#;

@@ -3,7 +3,8 @@
 //! Usage: `fan_out serve COUNT FILE` or `fan_out ask FILE [RUNS]`. The first starts COUNT gRPC servers in one process, writes
 //! their addresses to FILE, one a line, and serves until its standard input ends. Each answers a full ForecastPeak after 20
 //! to 200 ms of its own; one in a hundred, at least one, is slow, every other of these on its first call only; behind one in a
-//! hundred, at least one, nothing listens. The second asks them all and prints one row of a table for each run.
+//! hundred, at least one, nothing listens. The second asks them all and prints one row of a table for each run; variables such as `MORA__FAN_OUT__CONCURRENCY`
+//! configure it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use jiff::Timestamp;
-use mora_coordinator::{Answers, Endpoint, FanOutConfig, Workers};
+use mora_coordinator::{Answers, CoordinatorConfig, Endpoint, Workers};
 use mora_core::{
     Confidence, Forecast, MemberWeight, Quantile, RequestRecord, RiskPrice, Rung, Signal,
     SignalForecast, Skill, Step, WorkloadRef,
@@ -21,6 +22,7 @@ use mora_core::{
 use mora_planning::ForecastRequest;
 use mora_proto::v1;
 use mora_proto::v1::forecast_service_server::{ForecastService, ForecastServiceServer};
+use mora_runtime::load_config;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::net::TcpListener;
@@ -95,7 +97,8 @@ async fn serve(count: usize, file: &Path) -> anyhow::Result<()> {
             dead.push(listener);
         } else {
             let latency = Duration::from_millis(latency_ms);
-            let worker = Worker { workload, role, latency, asked: AtomicBool::new(false) };
+            let answer = (&forecast(workload, Timestamp::UNIX_EPOCH)).into();
+            let worker = Worker { answer, role, latency, asked: AtomicBool::new(false) };
             let server = Server::builder().add_service(ForecastServiceServer::new(worker));
             let incoming = TcpListenerStream::new(listener);
             serving.spawn(server.serve_with_incoming(incoming));
@@ -110,8 +113,9 @@ async fn serve(count: usize, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A worker with its answer made beforehand: in a cluster it is made on another machine.
 struct Worker {
-    workload: WorkloadRef,
+    answer: v1::ForecastPeakResponse,
     role: Role,
     latency: Duration,
     asked: AtomicBool,
@@ -121,13 +125,12 @@ struct Worker {
 impl ForecastService for Worker {
     async fn forecast_peak(
         &self,
-        request: Request<v1::ForecastPeakRequest>,
+        _: Request<v1::ForecastPeakRequest>,
     ) -> Result<Response<v1::ForecastPeakResponse>, Status> {
         let first = !self.asked.swap(true, Ordering::Relaxed);
         let slow = self.role == Role::Slow || (self.role == Role::SlowOnce && first);
         tokio::time::sleep(if slow { SLOW } else { self.latency }).await;
-        let start = mora_proto::timestamp_from_wire(request.into_inner().start, "start")?;
-        Ok(Response::new((&forecast(&self.workload, start)).into()))
+        Ok(Response::new(self.answer.clone()))
     }
 
     async fn get_model(
@@ -146,9 +149,9 @@ impl ForecastService for Worker {
 }
 
 /// As much as a trained worker answers: a day of three signals at four quantiles, with members and records.
-fn forecast(workload: &WorkloadRef, start: Timestamp) -> Forecast {
+fn forecast(workload: WorkloadRef, start: Timestamp) -> Forecast {
     Forecast {
-        workload: workload.clone(),
+        workload,
         model_version: "20260101T000000Z-1".to_owned(),
         start,
         slot: Step::HOUR,
@@ -207,7 +210,7 @@ async fn ask(file: &Path, runs: usize) -> anyhow::Result<()> {
         endpoints.insert(workload.clone(), Endpoint(endpoint.to_owned()));
         listed.insert(workload, Listed { role, latency_ms });
     }
-    let config: FanOutConfig = FanOutConfig::default();
+    let config = load_config::<CoordinatorConfig>(None)?.fan_out;
     let workers = if runs > 1 { Workers::kept(config) } else { Workers::once(config) };
     for _ in 0..runs {
         let processor = processor_seconds()?;

@@ -47,6 +47,8 @@ pub struct ClusterConfig {
     pub kubernetes: bool,
     /// Context of the kubeconfig; absent means the current one, or the pod's own service account.
     pub context: Option<String>,
+    /// Write an Event for each violation on the workload it concerns.
+    pub events: bool,
     /// CPU that can be requested on all nodes, where Kubernetes is not asked.
     pub cpu_allocatable: Option<Millicores>,
     /// Memory that can be requested on all nodes, where Kubernetes is not asked.
@@ -67,7 +69,7 @@ pub struct FanOutConfig {
     pub retries: u32,
     /// Further tries for all workers together, as a share of their number from 0 to 1; ten are always allowed.
     pub retry_share: f64,
-    /// A worker is asked a second time when it takes this many times as long as nine in ten of the others; 0 for never.
+    /// A worker is asked a second time when it takes this many times as long as nineteen in twenty of the others; 0 for never.
     pub hedge_factor: f64,
     /// Second calls for all workers together, as a share of their number.
     pub hedge_share: f64,

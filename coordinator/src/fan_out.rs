@@ -184,8 +184,9 @@ async fn gather(
 /// Asks one worker and checks what it says.
 async fn answer(stack: Stack, ask: Ask) -> (WorkloadRef, Result<Forecast, String>) {
     let (workload, request) = (ask.workload.clone(), ask.request.clone());
-    let failed = format!("its worker at {} failed: ", ask.endpoint);
-    let answer = stack.oneshot(ask).await.map_err(|error| format!("{failed}{error}"));
+    let endpoint = ask.endpoint.clone();
+    let answer = stack.oneshot(ask).await;
+    let answer = answer.map_err(|error| format!("its worker at {endpoint} failed: {error}"));
     let checked = answer.and_then(|forecast| {
         validate(&forecast, &workload, &request).map_err(|error| error.to_string())?;
         Ok(forecast)

@@ -5,9 +5,11 @@
 
 mod channels;
 mod client;
+mod cluster;
 mod config;
 mod fan_out;
 mod gated;
+mod metrics;
 mod render;
 mod run;
 mod service;
@@ -15,11 +17,13 @@ mod store;
 mod workers;
 
 pub use client::{CollectorError, CoordinatorClient, CoordinatorError, GrpcWorkers};
+pub use cluster::{Allowed, look};
 pub use config::{ClusterConfig, CoordinatorConfig, FanOutConfig};
 pub use fan_out::{Answers, Ask, AskError, Endpoint, FanOut, FanOutLimits};
 pub use gated::run_gated;
-pub use render::{Format, RenderError, UnknownFormat, exit_of, render, write_whole};
-pub use run::{Outcome, RunError, capacity, read_call_graph, run, run_asking, run_with};
+pub use metrics::{Metrics, serve_metrics};
+pub use render::{Format, RenderError, UnknownFormat, exit_of, render, sentence, write_whole};
+pub use run::{Outcome, RunError, read_call_graph, run, run_asking, run_with};
 pub use service::serve;
 pub use store::{LockedStore, Record, Remembered, Store, StoreError};
 pub use workers::Workers;

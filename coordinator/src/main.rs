@@ -2,20 +2,25 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
+use anyhow::Context;
 use clap::Parser;
 use jiff::Timestamp;
 use mora_coordinator::{
-    CoordinatorConfig, Format, Workers, exit_of, render, run_gated, serve, write_whole,
+    CoordinatorConfig, Format, Metrics, Workers, exit_of, render, run_gated,
+    serve, serve_metrics, write_whole,
 };
 use mora_runtime::{
     Exit, GrpcServer, init_telemetry, install_crypto_provider, load_config, report, stop_signal,
     until_stopped,
 };
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Makes one plan and ends. Exit codes: 0 complete, 1 failure, 2 wrong usage, 3 degraded (some workload
-/// on its baseline), 4 violation (the demand does not fit under the cap).
+/// on its baseline), 4 violation (the demand does not fit what the cluster allows).
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -31,6 +36,12 @@ struct Arguments {
     /// Serve plans over gRPC on this address until stopped, instead of making one
     #[arg(long)]
     listen: Option<SocketAddr>,
+    /// Serve metrics over HTTP at /metrics on this address, with --listen
+    #[arg(long, requires = "listen")]
+    metrics_listen: Option<SocketAddr>,
+    /// Write metrics to this file after the run, whole or not at all, for node-exporter's textfile collector
+    #[arg(long, conflicts_with = "listen")]
+    metrics_file: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -43,17 +54,24 @@ async fn main() -> Exit {
 async fn started(arguments: Arguments) -> anyhow::Result<Exit> {
     let config: CoordinatorConfig = load_config(arguments.config.as_deref())?;
     match arguments.listen {
-        Some(address) => serve_until_stopped(config, address).await,
+        Some(address) => serve_until_stopped(config, address, arguments.metrics_listen).await,
         None => plan_once(config, &arguments).await,
     }
 }
 
 async fn plan_once(config: CoordinatorConfig, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let begin = Instant::now();
     let workers = Workers::once(config.fan_out);
     let outcome = tokio::select! {
-        outcome = run_gated(&workers, &config, Timestamp::now()) => outcome?,
+        outcome = run_gated(&workers, &config, Timestamp::now()) => outcome,
         () = stop_signal() => anyhow::bail!("stopped before the plan was made; nothing was written"),
     };
+    if let Some(path) = &arguments.metrics_file {
+        let metrics = Metrics::default();
+        metrics.record(outcome.as_ref().ok().map(|outcome| &outcome.plan), begin.elapsed());
+        write_whole(path, &metrics.text())?;
+    }
+    let outcome = outcome?;
     let text = render(&outcome.plan, arguments.output)?;
     match &arguments.output_file {
         Some(path) => write_whole(path, &text)?,
@@ -65,10 +83,27 @@ async fn plan_once(config: CoordinatorConfig, arguments: &Arguments) -> anyhow::
 async fn serve_until_stopped(
     config: CoordinatorConfig,
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
 ) -> anyhow::Result<Exit> {
     let server = GrpcServer::bind(address).await?;
     let stop = CancellationToken::new();
-    let serving = serve(config, server, stop.clone());
+    let metrics = Arc::new(Metrics::default());
+    let scraped = match metrics_address {
+        Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
+            format!("cannot listen on {address} for metrics; choose another --metrics-listen")
+        })?),
+        None => None,
+    };
+    let serving = async {
+        let plans = async { Ok(serve(config, server, Arc::clone(&metrics), stop.clone()).await?) };
+        let scrapes = async {
+            match scraped {
+                Some(listener) => Ok(serve_metrics(listener, metrics.clone(), stop.clone()).await?),
+                None => Ok(()),
+            }
+        };
+        tokio::try_join!(plans, scrapes).map(drop)
+    };
     until_stopped(serving, &stop).await?;
     Ok(Exit::Success)
 }

@@ -9,7 +9,9 @@ use std::str::FromStr;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-use mora_core::{Bytes, Decision, Millicores, Plan, PlanStatus, Recommendation, Source, Target};
+use mora_core::{
+    Bytes, Decision, Millicores, Plan, PlanStatus, Recommendation, Source, Target, Violation,
+};
 use mora_runtime::Exit;
 use thiserror::Error;
 
@@ -140,6 +142,12 @@ fn table(plan: &Plan) -> String {
         text +=
             &format!("not given: {} {}: {amounts}: {}\n", cut.workload, cut.container, cut.reason);
     }
+    for violation in &plan.violations {
+        text += &format!("violation: {}\n", sentence(violation));
+    }
+    for advice in advices(plan) {
+        text += &format!("advice: {advice}\n");
+    }
     text += &changes(plan);
     for warning in &plan.warnings {
         text += &format!("warning: {warning}\n");
@@ -157,6 +165,35 @@ fn changes(plan: &Plan) -> String {
         format!("change, wave {wave}: {workload} {container}: {}\n", decision.reason)
     };
     changes.into_iter().map(line).collect()
+}
+
+/// A violation in one line: the kind, whom it concerns, what is missing and why.
+#[must_use]
+pub fn sentence(violation: &Violation) -> String {
+    let Violation { kind, workload, container, shortfall, reason, .. } = violation;
+    let whom = workload.as_ref().map_or_else(String::new, |workload| format!(" {workload}"));
+    let container = container.as_ref().map_or_else(String::new, |name| format!(" {name}"));
+    format!("{kind}{whom}{container}: {shortfall} are missing: {reason}")
+}
+
+/// What to set on autoscalers, one sentence for each whose target should change.
+fn advices(plan: &Plan) -> Vec<String> {
+    let mut advices: Vec<String> = Vec::new();
+    for recommendation in &plan.recommendations {
+        let Some(advice) = recommendation.autoscaler else { continue };
+        let text = format!(
+            "set the HorizontalPodAutoscaler of {} from {} % to {} % of the CPU request, which keeps {} replicas at the peak",
+            recommendation.workload,
+            advice.current_target_percent,
+            advice.target_percent,
+            advice.peak_replicas
+        );
+        let changes = advice.target_percent != advice.current_target_percent;
+        if changes && advices.last() != Some(&text) {
+            advices.push(text);
+        }
+    }
+    advices
 }
 
 fn row(recommendation: &Recommendation) -> [String; 10] {
@@ -194,7 +231,7 @@ fn totals(plan: &Plan) -> String {
     let status = match plan.status {
         PlanStatus::Complete => "complete",
         PlanStatus::Degraded => "degraded: some workloads are on their baseline",
-        PlanStatus::Violation => "violation: the demand does not fit under the cap",
+        PlanStatus::Violation => "violation: the demand does not fit what the cluster allows",
     };
     let requested =
         format!("requested {} CPU and {} memory", plan.total_cpu(), plan.total_memory());

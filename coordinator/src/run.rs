@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mora_core::{Bytes, CallGraph, Capacity, Dataset, Millicores, Plan, Quantile, WorkloadRef};
+use mora_core::{CallGraph, Dataset, Plan, Quantile, WorkloadRef};
 use mora_discovery::discover;
-use mora_kubernetes::{Cluster, ClusterError};
+use mora_kubernetes::ClusterError;
 use thiserror::Error;
 
 use crate::client::{CollectorError, fetch_datasets};
 use mora_planning::{
-    Evidence, ForecastRequest, GraphError, assemble_graph, declared_graph, drift_warnings, observe,
+    Evidence, ForecastRequest, GraphError, assemble_graph, declared_by_hosts, declared_graph, drift_warnings, observe,
     plan,
 };
 
+use crate::cluster::{look, tell};
 use crate::fan_out::{Answers, Endpoint};
 use crate::{CoordinatorConfig, StoreError, Workers};
 
@@ -51,7 +52,7 @@ pub enum RunError {
         source: GraphError,
     },
     /// The cluster cannot be read.
-    #[error("cannot read the cluster's capacity")]
+    #[error("cannot read what the cluster allows")]
     Cluster(#[from] ClusterError),
     /// The plan cannot be remembered.
     #[error(transparent)]
@@ -101,7 +102,10 @@ pub async fn run_asking(
         },
     };
     let mut outcome = plan_asking(workers, config, datasets, now).await?;
-    outcome.plan.warnings.extend(warnings);
+    if !warnings.is_empty() {
+        outcome.plan.warnings.extend(warnings);
+        outcome.plan.status = outcome.plan.status.max(PlanStatus::Degraded);
+    }
     Ok(outcome)
 }
 
@@ -131,16 +135,20 @@ async fn plan_asking(
     let risk_price = config.policy.risk_price;
     let request = ForecastRequest { start, slot, slots, quantiles: quantiles(config), risk_price };
     let forecasts = ask(workers, config, &workloads, &request).await;
-    let graph = call_graph(config, &datasets)?;
-    let capacity = capacity(config, &workloads).await?;
+    let allowed = look(config, &workloads).await?;
+    let graph = call_graph(config, &datasets, allowed.state.as_ref())?;
     let observed = observe(&datasets, &graph, &config.policy, (now, slot));
-    let evidence = Evidence { observed, forecasts, graph, capacity, now, start, slot, slots };
+    let (capacity, cluster) = (allowed.capacity, allowed.state);
+    let evidence =
+        Evidence { observed, forecasts, graph, capacity, cluster, now, start, slot, slots };
     let id = now.strftime("%Y%m%dT%H%M%S%3fZ").to_string();
     let mut plan = plan(&id, &evidence, &config.policy);
     plan.warnings.extend(found.warnings);
+    plan.warnings.extend(drift_warnings(&evidence.graph));
     if plan.recommendations.is_empty() {
         return Err(RunError::Nothing(plan.warnings.join(" ")));
     }
+    plan.warnings.extend(tell(config, allowed.cluster.as_ref(), &plan, now).await);
     Ok(Outcome { plan, evidence, datasets })
 }
 
@@ -178,14 +186,16 @@ async fn ask(
 fn call_graph(
     config: &CoordinatorConfig,
     datasets: &BTreeMap<WorkloadRef, Dataset>,
+    cluster: Option<&ClusterState>,
 ) -> Result<CallGraph, RunError> {
     let file = match config.call_graph.clone() {
         Some(path) => read_call_graph(path)?,
         None => CallGraph::default(),
     };
-    let graph = assemble_graph(datasets, &CallGraph::default(), &file);
-    drift_warnings(&graph).iter().for_each(|warning| tracing::warn!("{warning}"));
-    Ok(graph)
+    let deployed = cluster.into_iter().flat_map(|cluster| &cluster.workloads);
+    let hosts = deployed.map(|(workload, deployed)| (workload.clone(), deployed.callee_hosts.clone()));
+    let declared = declared_by_hosts(&hosts.collect());
+    Ok(assemble_graph(datasets, &declared, &file))
 }
 
 /// The call graph written in the file `path`; fails when that cannot be read or understood.
@@ -193,26 +203,4 @@ pub fn read_call_graph(path: PathBuf) -> Result<CallGraph, RunError> {
     let text = std::fs::read_to_string(&path)
         .map_err(|source| RunError::ReadGraph { path: path.clone(), source })?;
     declared_graph(&text).map_err(|source| RunError::Graph { path, source })
-}
-
-/// What the configured cluster can give to `managed`; `None` where no cluster is configured.
-///
-/// Fails when the Kubernetes API is to be asked and does not answer.
-pub async fn capacity(
-    config: &CoordinatorConfig,
-    managed: &BTreeSet<WorkloadRef>,
-) -> Result<Option<Capacity>, RunError> {
-    let cluster = &config.cluster;
-    if cluster.kubernetes {
-        let connected = Cluster::connect(cluster.context.as_deref()).await?;
-        return Ok(Some(connected.capacity(managed, config.policy.cap.get()).await?));
-    }
-    let stated = cluster.cpu_allocatable.zip(cluster.memory_allocatable);
-    Ok(stated.map(|(cpu_allocatable, memory_allocatable)| Capacity {
-        cpu_allocatable,
-        memory_allocatable,
-        cpu_unmanaged: Millicores::ZERO,
-        memory_unmanaged: Bytes::ZERO,
-        cap: config.policy.cap.get(),
-    }))
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use mora_core::{Quantile, WorkloadRef};
@@ -20,7 +21,7 @@ use tonic::{Request, Response, Status};
 
 use mora_planning::{CpuPath, WhatIfError, what_if};
 
-use crate::{CoordinatorConfig, Outcome, Workers, run_asking, run_gated};
+use crate::{CoordinatorConfig, Metrics, Outcome, Workers, run_asking, run_gated};
 
 const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
 /// Outcomes remembered: a day of plans every half an hour.
@@ -28,12 +29,13 @@ const REMEMBERED: usize = 48;
 /// Longest horizon a worker answers.
 const MAX_HORIZON_HOURS: i64 = 168;
 
-/// Serves plans on `server` until `stop` is cancelled.
+/// Serves plans on `server` until `stop` is cancelled; every run is recorded in `metrics`.
 ///
 /// Fails when the transport does.
 pub async fn serve(
     config: CoordinatorConfig,
     server: GrpcServer,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let readiness = Readiness::unready(&SERVICES).await;
@@ -41,6 +43,7 @@ pub async fn serve(
     let service = Service {
         workers: Workers::kept(config.fan_out),
         config,
+        metrics,
         plans: Mutex::default(),
         newest: watch::Sender::new(None),
         stop: stop.clone(),
@@ -50,6 +53,7 @@ pub async fn serve(
 
 struct Service {
     config: CoordinatorConfig,
+    metrics: Arc<Metrics>,
     workers: Workers,
     plans: Mutex<VecDeque<Arc<Outcome>>>,
     newest: watch::Sender<Option<Arc<Outcome>>>,
@@ -68,13 +72,15 @@ impl RecommendationService for Service {
     ) -> Result<Response<v1::RecommendResponse>, Status> {
         let request = request.into_inner();
         let config = self.config_for(&request)?;
-        let now = Timestamp::now();
+        let (now, begin) = (Timestamp::now(), Instant::now());
         // A plan by other rules than the configured ones agrees with none of the runs before it.
         let outcome = if request == v1::RecommendRequest::default() {
             run_gated(&self.workers, &config, now).await
         } else {
             run_asking(&self.workers, &config, now).await
         };
+        self.metrics.record(outcome.as_ref().ok().map(|o| &o.plan), begin.elapsed());
+        self.metrics.record(outcome.as_ref().ok().map(|o| &o.plan), begin.elapsed());
         let outcome = Arc::new(outcome.map_err(|error| run_status(&error))?);
         self.remember(&outcome);
         Ok(Response::new(v1::RecommendResponse { plan: Some((&outcome.plan).into()) }))

@@ -7,6 +7,7 @@ mod plan;
 mod series;
 pub(crate) mod time;
 pub(crate) mod training;
+mod violation;
 mod workload;
 
 use crate::FieldError;

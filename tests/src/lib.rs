@@ -3,6 +3,7 @@
 
 mod cluster_metrics;
 mod fakes;
+mod meshed;
 mod open_metrics;
 mod process;
 mod prometheus;
@@ -12,8 +13,9 @@ pub mod tools;
 
 pub use cluster_metrics::write_cluster_metrics;
 pub use fakes::{ApiFault, Host, WorkerFault};
+pub use meshed::{Mesh, Meshed, MeshedShop};
 pub use open_metrics::{MetricKind, OpenMetricsWriter};
 pub use process::{Process, ProcessError, free_port};
-pub use prometheus::{Measured, Prometheus, PrometheusError, QueryError};
+pub use prometheus::{Measured, Prometheus, PrometheusError, PrometheusServer, QueryError};
 pub use recording::{BoutiqueDay, Origin, Recording, RecordingError};
 pub use system::{System, SystemError, long_histories, mora};

@@ -12,6 +12,8 @@ pub enum MetricKind {
     Counter,
     /// A value that goes up and down.
     Gauge,
+    /// Counts of observations up to each bound, in the label `le`; its samples are named with the suffix `_bucket`.
+    Histogram,
 }
 
 /// Writes metric families in `OpenMetrics` text.
@@ -26,7 +28,7 @@ impl<W: Write> OpenMetricsWriter<W> {
         Self { out }
     }
 
-    /// Begins a family; `name` is that of its samples, with `_total` for a counter.
+    /// Begins a family; `name` is that of its samples, with `_total` for a counter and `_bucket` for a histogram.
     ///
     /// Fails when `out` does, as every method here.
     pub fn family(&mut self, name: &str, kind: MetricKind) -> io::Result<()> {
@@ -36,6 +38,10 @@ impl<W: Write> OpenMetricsWriter<W> {
                 writeln!(self.out, "# TYPE {family} counter")
             }
             MetricKind::Gauge => writeln!(self.out, "# TYPE {name} gauge"),
+            MetricKind::Histogram => {
+                let family = name.strip_suffix("_bucket").unwrap_or(name);
+                writeln!(self.out, "# TYPE {family} histogram")
+            }
         }
     }
 

@@ -67,15 +67,21 @@ pub struct Measured {
     pub value: f64,
 }
 
-/// A running Prometheus that scrapes nothing and holds a [`Recording`]; it ends when dropped.
+/// A running Prometheus that scrapes nothing and holds what was written to it at the start; it ends when dropped.
 #[derive(Debug)]
-pub struct Prometheus {
+pub struct PrometheusServer {
     process: Process,
     address: SocketAddr,
-    recording: Recording,
     http: reqwest::Client,
     // Last, so that the folder goes after the process that uses it.
     _folder: TempDir,
+}
+
+/// A running Prometheus that scrapes nothing and holds a [`Recording`]; it ends when dropped.
+#[derive(Debug)]
+pub struct Prometheus {
+    server: PrometheusServer,
+    recording: Recording,
 }
 
 /// The longest a start may take before the test fails; it takes about a second.
@@ -83,34 +89,47 @@ const START: Duration = Duration::from_mins(2);
 /// How often a port is tried that another process may have taken since it was found free.
 const PORTS_TRIED: u32 = 3;
 
-impl Prometheus {
-    /// The Prometheus all running tests of this process share; the first to ask waits for the backfill.
+impl PrometheusServer {
+    /// Starts a Prometheus with the `OpenMetrics` text that `write` writes, whose samples must be older than three
+    /// hours: that is how far its head may reach back.
     ///
-    /// Fails when a tool or the recorded data is missing, or when Prometheus does not get ready.
-    pub fn shared() -> Result<Arc<Self>, PrometheusError> {
-        // Weak, because what a static holds is never dropped and the process would stay behind.
-        static SHARED: Mutex<Weak<Prometheus>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = shared.upgrade() {
-            return Ok(running);
-        }
-        let started = Arc::new(Self::start(Recording::load(Timestamp::now())?)?);
-        *shared = Arc::downgrade(&started);
-        Ok(started)
-    }
-
-    /// Starts a Prometheus with `recording`; fails as [`Prometheus::shared`] does.
-    pub fn start(recording: Recording) -> Result<Self, PrometheusError> {
+    /// Fails when a tool is missing, when `write` fails, or when Prometheus does not get ready.
+    pub fn start(
+        write: impl FnOnce(BufWriter<File>) -> io::Result<BufWriter<File>>,
+    ) -> Result<Self, PrometheusError> {
         let folder = TempDir::new().map_err(PrometheusError::Folder)?;
-        backfill(&recording, folder.path())?;
+        backfill(write, folder.path())?;
         let (process, address) = serve(folder.path())?;
-        Ok(Self { process, address, recording, http: http_client()?, _folder: folder })
+        Ok(Self { process, address, http: http_client()?, _folder: folder })
     }
 
     /// Its base URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+}
+
+impl Prometheus {
+    /// The Prometheus all running tests of this process share; the first to ask waits for the backfill.
+    ///
+    /// Fails when a tool or the recorded data is missing, or when Prometheus does not get ready.
+    pub fn shared() -> Result<Arc<Self>, PrometheusError> {
+        static SHARED: Shared<Prometheus> = Shared::new();
+        SHARED.get_or_start(|| Self::start(Recording::load(Timestamp::now())?))
+    }
+
+    /// Starts a Prometheus with `recording`; fails as [`Prometheus::shared`] does.
+    pub fn start(recording: Recording) -> Result<Self, PrometheusError> {
+        let server =
+            PrometheusServer::start(|out| write_cluster_metrics(&recording.datasets, out))?;
+        Ok(Self { server, recording })
+    }
+
+    /// Its base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url()
     }
 
     /// What it holds.
@@ -122,7 +141,7 @@ impl Prometheus {
     /// What it has written to its log.
     #[must_use]
     pub fn log(&self) -> String {
-        self.process.log()
+        self.server.process.log()
     }
 
     /// Evaluates `expression` at `time`.
@@ -134,9 +153,36 @@ impl Prometheus {
         time: Timestamp,
     ) -> Result<Vec<Measured>, QueryError> {
         let parameters = [("query", expression), ("time", &time.to_string())];
-        let request = self.http.get(format!("{}/api/v1/query", self.url())).query(&parameters);
+        let url = format!("{}/api/v1/query", self.url());
+        let request = self.server.http.get(url).query(&parameters);
         let answer: Answer = request.send().await?.error_for_status()?.json().await?;
         answer.data.result.into_iter().map(Measured::try_from).collect()
+    }
+}
+
+/// What the running tests of this process share; it ends with the last of them.
+pub(crate) struct Shared<T> {
+    // Weak, because what a static holds is never dropped and the process would stay behind.
+    running: Mutex<Weak<T>>,
+}
+
+impl<T> Shared<T> {
+    pub(crate) const fn new() -> Self {
+        Self { running: Mutex::new(Weak::new()) }
+    }
+
+    /// What is running, or what `start` starts; who asks meanwhile waits for it.
+    pub(crate) fn get_or_start<E>(
+        &self,
+        start: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = running.upgrade() {
+            return Ok(shared);
+        }
+        let started = Arc::new(start()?);
+        *running = Arc::downgrade(&started);
+        Ok(started)
     }
 }
 
@@ -167,11 +213,13 @@ impl TryFrom<Element> for Measured {
 }
 
 /// Fills `folder/data` with blocks.
-fn backfill(recording: &Recording, folder: &Path) -> Result<(), PrometheusError> {
+fn backfill(
+    write: impl FnOnce(BufWriter<File>) -> io::Result<BufWriter<File>>,
+    folder: &Path,
+) -> Result<(), PrometheusError> {
     let samples = folder.join("samples.txt");
     let file = File::create(&samples).map_err(PrometheusError::Folder)?;
-    write_cluster_metrics(&recording.datasets, BufWriter::new(file))
-        .map_err(PrometheusError::Folder)?;
+    write(BufWriter::new(file)).map_err(PrometheusError::Folder)?;
     // One large block: promtool reads the whole text once per block.
     let mut promtool = Command::new(tools::promtool()?);
     promtool.args(["tsdb", "create-blocks-from", "--max-block-duration=1000h", "openmetrics"]);

@@ -10,6 +10,8 @@ mod oom;
 mod owners;
 mod points;
 mod promql;
+mod traffic;
+mod traffic_metric;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -17,11 +19,13 @@ use mora_core::{Dataset, WorkloadRef};
 
 use super::{Lookback, MetricsSource, SourceError};
 use api::Api;
-use assemble::Assembly;
+use assemble::{Assembly, settle_callers};
 use owners::Owners;
+use traffic::{Asking, Scope};
 
-pub use config::{BasicAuth, PrometheusConfig, Secret, TrafficMetric};
+pub use config::{BasicAuth, PrometheusConfig, Secret};
 pub use error::PrometheusError;
+pub use traffic_metric::{CustomTraffic, TrafficMetric};
 
 /// A source that asks Prometheus, a namespace at a time.
 #[derive(Debug, Clone)]
@@ -51,6 +55,7 @@ impl PrometheusSource {
             datasets.extend(self.collect_namespace(&api, namespace, lookback).await?);
         }
         datasets.sort_by(|a, b| a.workload.cmp(&b.workload));
+        settle_callers(&mut datasets);
         Ok(datasets)
     }
 
@@ -79,7 +84,10 @@ impl PrometheusSource {
             assembly.add_claims(bound, api.instant(&query, lookback.to).await?);
         }
         self.add_oom_kills(api, namespace, lookback, &mut assembly).await?;
-        self.add_traffic(api, namespace, lookback, &mut assembly).await?;
+        self.add_throttling(api, namespace, lookback, &mut assembly).await?;
+        let scope = Scope { namespace, step: lookback.step, scrape_seconds: scrape };
+        let asking = Asking { api, lookback, scope };
+        asking.add_traffic(&self.config.traffic, &mut assembly).await?;
         Ok(assembly.into_datasets())
     }
 
@@ -112,25 +120,19 @@ impl PrometheusSource {
         Ok(())
     }
 
-    /// Adds what the first of the configured metrics with an answer says.
-    async fn add_traffic(
+    /// Adds how far CPU limits held containers back; where none has one there is nothing to ask further.
+    async fn add_throttling(
         &self,
         api: &Api,
         namespace: &str,
         lookback: &Lookback,
         assembly: &mut Assembly<'_>,
     ) -> Result<(), PrometheusError> {
-        for metric in &self.config.traffic {
-            let query = promql::traffic(
-                metric,
-                namespace,
-                lookback.step,
-                self.config.scrape_interval_seconds,
-            );
-            let answer = api.range(&query.promql, lookback).await?;
-            if assembly.add_traffic(&query, answer) {
-                break;
-            }
+        let scrape = self.config.scrape_interval_seconds;
+        let [periods, throttled] = promql::throttling(namespace, lookback.step, scrape);
+        let periods = api.range(&periods, lookback).await?;
+        if !periods.is_empty() {
+            assembly.add_throttling(periods, api.range(&throttled, lookback).await?);
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ pub struct FanOutLimits {
     pub retries: u32,
     /// Repetitions for all workers together, as a share of their number; ten are always allowed.
     pub retry_share: f64,
-    /// A second call is made when the first has taken this many times as long as nine in ten of the others; 0 for never.
+    /// A second call is made when the first has taken this many times as long as nineteen in twenty of the others; 0 for never.
     pub hedge_factor: f64,
     /// Second calls for all workers together, as a share of their number, rounded up.
     pub hedge_share: f64,

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// The share of calls that what is typical refers to.
-const TYPICAL_SHARE: f64 = 0.9;
+const TYPICAL_SHARE: f64 = 0.95;
 /// A change of the typical time by less than this share is not told: it would wake every waiting call.
 const WORTH_TELLING: f64 = 0.1;
 
@@ -74,7 +74,7 @@ impl Pace {
         self.seen().progress.get(workload).cloned()
     }
 
-    /// The time in which nine in ten of the calls begun have answered, and its later changes; `None` until so many have.
+    /// The time in which nineteen in twenty of the calls begun have answered, and its later changes; `None` until so many have.
     pub(super) fn typical(&self) -> watch::Receiver<Option<Duration>> {
         self.typical.subscribe()
     }
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_typical_until_nine_in_ten_of_the_calls_begun_answered() {
+    fn nothing_is_typical_until_almost_all_calls_begun_answered() {
         assert_eq!(*after(8).typical().borrow(), None);
         assert_eq!(*after(9).typical().borrow(), Some(Duration::from_secs(9)));
         assert_eq!(*Pace::default().typical().borrow(), None);

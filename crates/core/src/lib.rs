@@ -5,6 +5,7 @@
 
 mod baseline;
 mod call_graph;
+mod cluster;
 mod dataset;
 mod decision;
 mod forecast;
@@ -21,14 +22,18 @@ mod workload;
 
 pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
 pub use call_graph::{CallGraph, CallRatio, Drift, Trust};
+pub use cluster::{
+    Amount, Autoscaler, ClusterState, Deployed, LimitRangeRule, LimitScope, NodeRoom, Quota,
+    Shortfall, Stated, Violation, ViolationKind,
+};
 pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
 pub use decision::{Decision, Verdict};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
 pub use indicator::Indicator;
 pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
-    Capacity, Cause, Cut, ForecastPoint, Justification, Part, Plan, PlanStatus, Recommendation,
-    Source, Target,
+    AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
+    Plan, PlanStatus, Recommendation, Source, Target,
 };
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, Decision, Millicores, RequestRecord, Rung, Step, WorkloadRef};
+use crate::{
+    Bytes, Decision, Millicores, RequestRecord, Rung, Step, Violation, WorkloadRef,
+};
 
 /// A coordinated recommendation for every workload of an application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,19 +30,22 @@ pub struct Plan {
     pub recommendations: Vec<Recommendation>,
     /// What could not be given.
     pub cuts: Vec<Cut>,
+    /// Rules of the cluster that the demand does not respect, and what that costs whom.
+    #[serde(default)]
+    pub violations: Vec<Violation>,
     /// What the reader should know, each a sentence.
     pub warnings: Vec<String>,
 }
 
-/// Whether a plan can be followed as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether a plan can be followed as it is, from the best to the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanStatus {
     /// Every workload is on its forecast and everything fits.
     Complete,
     /// Some workload is on its baseline.
     Degraded,
-    /// The demand does not fit under the cap; cuts are listed.
+    /// The demand does not fit what the cluster allows; cuts and violations are listed.
     Violation,
 }
 
@@ -103,6 +108,12 @@ pub struct Recommendation {
     pub cpu: Target<Millicores>,
     /// Memory per replica.
     pub memory: Target<Bytes>,
+    /// Limits per replica.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What the workload's HorizontalPodAutoscaler does then; `None` where none scales it on CPU.
+    #[serde(default)]
+    pub autoscaler: Option<AutoscalerAdvice>,
     /// CPU and memory per replica, slot by slot; empty for a baseline, which is the same at all times.
     pub schedule: Vec<ForecastPoint>,
     /// Where the numbers come from.
@@ -112,6 +123,39 @@ pub struct Recommendation {
     /// What of it is to be put in force now; `None` where no change gate was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+}
+
+/// The limit of one resource, per replica; `None` for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limit<Q> {
+    /// The limit in force, as far as known.
+    pub current: Option<Q>,
+    /// The limit to set.
+    pub target: Option<Q>,
+}
+
+/// The limits of one container, per replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// CPU.
+    pub cpu: Limit<Millicores>,
+    /// Memory.
+    pub memory: Limit<Bytes>,
+}
+
+/// What a HorizontalPodAutoscaler that scales on CPU should aim at once the request has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoscalerAdvice {
+    /// Fewest and most replicas, as configured.
+    pub min_replicas: u32,
+    /// See `min_replicas`.
+    pub max_replicas: u32,
+    /// Replicas it will ask for at the peak of the forecast.
+    pub peak_replicas: u32,
+    /// Percent of the CPU request it aims at now.
+    pub current_target_percent: u32,
+    /// Percent of the new CPU request at which it asks for as many replicas at the peak.
+    pub target_percent: u32,
 }
 
 /// The requests of one slot, per replica.
@@ -210,6 +254,8 @@ pub enum Cause {
     Callers,
     /// Earlier use of memory, or a kill for lack of it.
     History,
+    /// Other replicas than now, or headroom, because of an autoscaler.
+    Replicas,
     /// The smallest and largest request allowed.
     Bounds,
     /// What the cluster could not give.
@@ -218,12 +264,13 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order parts are listed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OwnForecast,
         Self::Baseline,
         Self::Margin,
         Self::Callers,
         Self::History,
+        Self::Replicas,
         Self::Bounds,
         Self::Cluster,
     ];
@@ -237,6 +284,7 @@ impl Cause {
             Self::Margin => "safety margin",
             Self::Callers => "load of callers",
             Self::History => "earlier use",
+            Self::Replicas => "replicas of the autoscaler",
             Self::Bounds => "bounds",
             Self::Cluster => "cluster and policy",
         }

@@ -1,4 +1,4 @@
-//! Why the cluster could not be read, by what to do about it.
+//! Why the cluster did not answer, by what to do about it.
 
 use std::error::Error as _;
 use std::io::ErrorKind;
@@ -8,11 +8,11 @@ use kube::client::AuthError;
 use kube::config::{InferConfigError, KubeconfigError};
 use thiserror::Error;
 
-use crate::list::Listing;
+use crate::ask::Asked;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why the cluster could not be read.
+/// Why the cluster did not answer.
 #[derive(Debug, Error)]
 pub enum ClusterError {
     /// There is neither a kubeconfig nor a service account.
@@ -46,10 +46,10 @@ pub enum ClusterError {
     Unreachable(#[source] Cause),
     /// The API server took too long.
     #[error(
-        "the Kubernetes API did not list {resource} within {deadline:?}; check its load and try again"
+        "the Kubernetes API gave no answer about {resource} within {deadline:?}; check its load and try again"
     )]
     TimedOut {
-        /// What was listed.
+        /// What it was about.
         resource: String,
         /// How long was waited.
         deadline: Duration,
@@ -59,9 +59,11 @@ pub enum ClusterError {
     Unauthorized(#[source] Cause),
     /// The API server does not allow it.
     #[error(
-        "listing {resource}{scope} is forbidden; add the rule {{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"list\"]}} to the role that MOrA is bound to"
+        "to {verb} {resource}{scope} is forbidden; add the rule {{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"{verb}\"]}} to the role that MOrA is bound to"
     )]
     Forbidden {
+        /// What was to be done.
+        verb: &'static str,
         /// The API group; empty for the core group.
         group: String,
         /// The resource, in the plural.
@@ -82,9 +84,11 @@ pub enum ClusterError {
         source: Cause,
     },
     /// The API server failed in another way.
-    #[error("the Kubernetes API failed to list {resource} (status {code}); see its log")]
+    #[error("the Kubernetes API failed to {verb} {resource} (status {code}); see its log")]
     Failed {
-        /// What was listed.
+        /// What was to be done.
+        verb: &'static str,
+        /// What it was about.
         resource: String,
         /// HTTP status.
         code: u16,
@@ -94,10 +98,10 @@ pub enum ClusterError {
     },
     /// The answer is not what the API promises.
     #[error(
-        "the answer of the Kubernetes API to listing {resource} cannot be read; check that the address is an API server"
+        "the answer of the Kubernetes API about {resource} cannot be read; check that the address is an API server"
     )]
     Unreadable {
-        /// What was listed.
+        /// What it was about.
         resource: String,
         /// Why.
         #[source]
@@ -116,31 +120,44 @@ impl ClusterError {
         }
     }
 
-    /// The case of `error`, which answered `listing`.
-    pub(crate) fn of(error: kube::Error, listing: &Listing) -> Self {
+    /// The case of `error`, which answered `asked`.
+    pub(crate) fn of(error: kube::Error, asked: &Asked) -> Self {
         match error {
-            kube::Error::Api(status) => Self::of_status(status.code, status, listing),
+            kube::Error::Api(status) => Self::of_status(status.code, status, asked),
             kube::Error::Auth(source) => Self::Credentials(source.into()),
             kube::Error::Service(source) if source.is::<AuthError>() => Self::Credentials(source),
             kube::Error::SerdeError(source) => {
-                Self::Unreadable { resource: listing.resource.clone(), source: source.into() }
+                Self::Unreadable { resource: asked.resource.clone(), source: source.into() }
             }
             kube::Error::FromUtf8(source) => {
-                Self::Unreadable { resource: listing.resource.clone(), source: source.into() }
+                Self::Unreadable { resource: asked.resource.clone(), source: source.into() }
             }
             other => Self::Unreachable(other.into()),
         }
     }
 
-    fn of_status(code: u16, status: Box<kube::core::Status>, listing: &Listing) -> Self {
-        let Listing { group, resource, scope } = listing.clone();
+    /// The case of an answer with the HTTP status `code`.
+    pub(crate) fn of_status(code: u16, status: Box<kube::core::Status>, asked: &Asked) -> Self {
+        let Asked { verb, group, resource, scope } = asked.clone();
         let source = status.into();
         match code {
             401 => Self::Unauthorized(source),
-            403 => Self::Forbidden { group, resource, scope, source },
+            403 => Self::Forbidden { verb, group, resource, scope, source },
             429 | 503 | 504 => Self::Overloaded { code, source },
-            _ => Self::Failed { resource, code, source },
+            _ => Self::Failed { verb, resource, code, source },
         }
+    }
+
+    /// Whether only this part of the cluster is closed to the reader, so that others may be read all the same.
+    pub(crate) const fn is_of_one_part(&self) -> bool {
+        matches!(
+            self,
+            Self::Forbidden { .. }
+                | Self::Overloaded { .. }
+                | Self::Failed { .. }
+                | Self::Unreadable { .. }
+                | Self::TimedOut { .. }
+        )
     }
 }
 

@@ -1,13 +1,21 @@
-//! What MOrA reads from the Kubernetes API: workloads with their requests, what nodes can give, and where workers are.
+//! What MOrA reads from the Kubernetes API: workloads with their requests, what the cluster allows, and where
+//! workers are.
 //!
-//! Everything is read with `list`, page by page, with a deadline for each page; nothing is changed.
+//! Everything is read with `list`, page by page, with a deadline for each page; nothing is changed. All
+//! that is written are Events about violations, where they are asked for.
 
+mod ask;
+mod autoscalers;
 mod cluster;
 mod error;
+mod events;
 mod list;
+mod nodes;
 mod observed;
 mod owner;
+mod quotas;
 mod requests;
+mod state;
 mod worker_services;
 
 pub use cluster::Cluster;

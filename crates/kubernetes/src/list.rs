@@ -1,30 +1,20 @@
 //! Listing a resource page by page.
 
 use std::fmt::Debug;
-use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
-use kube::api::ListParams;
-use kube::{Api, Client, Resource};
+use kube::api::{ListParams, ObjectList};
+use kube::core::Request;
+use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
 
 use crate::ClusterError;
+use crate::ask::{Asked, ask};
 
-/// Longest wait for one page: an API server gives up on a list after 60 s.
-const PAGE_DEADLINE: Duration = Duration::from_secs(30);
 /// Objects per page; the size `kubectl` uses.
 const PAGE_SIZE: u32 = 500;
 /// The token of a listing has expired and the listing must start again.
 const GONE: u16 = 410;
-
-/// What is being listed and where, for messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listing {
-    pub(crate) group: String,
-    pub(crate) resource: String,
-    pub(crate) scope: String,
-}
 
 /// All objects of a namespaced kind: of `namespaces`, or of all of them if it is empty.
 pub(crate) async fn list_namespaced<K>(
@@ -67,14 +57,11 @@ where
         + Debug,
 {
     if namespaces.is_empty() {
-        let api = Api::<K>::all(client.clone());
-        return list_pages(&api, wanted, &listing::<K>(String::new())).await;
+        return list_pages(client, None, wanted).await;
     }
     let mut objects = Vec::new();
     for namespace in namespaces {
-        let scope = format!(" in namespace {namespace}");
-        let api = Api::<K>::namespaced(client.clone(), namespace);
-        objects.extend(list_pages(&api, wanted, &listing::<K>(scope)).await?);
+        objects.extend(list_pages(client, Some(namespace), wanted).await?);
     }
     Ok(objects)
 }
@@ -84,36 +71,38 @@ pub(crate) async fn list_all<K>(client: &Client) -> Result<Vec<K>, ClusterError>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    let wanted = ListParams::default();
-    list_pages(&Api::all(client.clone()), &wanted, &listing::<K>(String::new())).await
-}
-
-fn listing<K: Resource<DynamicType = ()>>(scope: String) -> Listing {
-    Listing { group: K::group(&()).into_owned(), resource: K::plural(&()).into_owned(), scope }
+    list_pages(client, None, &ListParams::default()).await
 }
 
 async fn list_pages<K>(
-    api: &Api<K>,
+    client: &Client,
+    namespace: Option<&str>,
     wanted: &ListParams,
-    listing: &Listing,
 ) -> Result<Vec<K>, ClusterError>
 where
-    K: Clone + DeserializeOwned + Debug,
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
+    let asked = Asked {
+        verb: "list",
+        group: K::group(&()).into_owned(),
+        resource: K::plural(&()).into_owned(),
+        scope: namespace.map(|name| format!(" in namespace {name}")).unwrap_or_default(),
+    };
+    let path = Request::new(K::url_path(&(), namespace));
     let first = wanted.clone().limit(PAGE_SIZE);
     let (mut objects, mut parameters, mut restarted) = (Vec::new(), first.clone(), false);
     loop {
-        let answer = timeout(PAGE_DEADLINE, api.list(&parameters)).await.map_err(|_| {
-            ClusterError::TimedOut { resource: listing.resource.clone(), deadline: PAGE_DEADLINE }
-        })?;
-        let page = match answer {
-            Err(kube::Error::Api(status)) if status.code == GONE && !restarted => {
+        let request = path
+            .list(&parameters)
+            .map_err(|error| ClusterError::of(kube::Error::BuildRequest(error), &asked))?;
+        let page: ObjectList<K> = match ask(client, &request, &asked).await {
+            Err(ClusterError::Failed { code: GONE, .. }) if !restarted => {
                 restarted = true;
                 objects.clear();
                 parameters = first.clone();
                 continue;
             }
-            answer => answer.map_err(|error| ClusterError::of(error, listing))?,
+            answer => answer?,
         };
         objects.extend(page.items);
         match page.metadata.continue_.filter(|token| !token.is_empty()) {

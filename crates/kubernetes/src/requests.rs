@@ -6,26 +6,12 @@ use std::str::FromStr;
 
 use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use mora_core::{Bytes, Millicores, ResourceClaim};
+use mora_core::{Amount, Millicores, ResourceClaim, Stated};
 
 type Quantities = BTreeMap<String, Quantity>;
 
-/// An amount of CPU and memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Amount {
-    pub(crate) cpu: Millicores,
-    pub(crate) memory: Bytes,
-}
-
-impl Amount {
-    pub(crate) fn plus(self, other: Self) -> Self {
-        Self { cpu: self.cpu + other.cpu, memory: self.memory + other.memory }
-    }
-
-    fn max(self, other: Self) -> Self {
-        Self { cpu: self.cpu.max(other.cpu), memory: self.memory.max(other.memory) }
-    }
-}
+/// Either what containers request or what they are limited to.
+type Side = fn(&ResourceRequirements) -> Option<&Quantities>;
 
 /// Reads quantities of one object and remembers those it could not.
 #[derive(Debug)]
@@ -60,14 +46,37 @@ impl Reader {
         }
     }
 
+    /// CPU and memory of `quantities` under the keys that begin with `prefix`, where stated and readable.
+    pub(crate) fn stated(&mut self, quantities: Option<&Quantities>, prefix: &str) -> Stated {
+        Stated {
+            cpu: self.quantity(quantities, &format!("{prefix}cpu")),
+            memory: self.quantity(quantities, &format!("{prefix}memory")),
+        }
+    }
+
+    /// The number of `quantities` under `key`, rounded up to thousandths; `None` where not stated or not readable.
+    pub(crate) fn number(&mut self, quantities: Option<&Quantities>, key: &str) -> Option<f64> {
+        self.quantity(quantities, key).map(Millicores::cores)
+    }
+
     /// What the scheduler reserves for a pod: what it requests as a whole, and where it states none,
     /// its containers and sidecars together, or an init container with the sidecars before it where
     /// that is more; and the overhead of its runtime.
     pub(crate) fn pod(&mut self, spec: &PodSpec) -> Amount {
+        let reserved = self.all_of(spec, |resources| resources.requests.as_ref());
+        reserved.plus(self.amount(spec.overhead.as_ref()))
+    }
+
+    /// What a pod is limited to, put together in the same way; 0 for what has no limit.
+    pub(crate) fn pod_limits(&mut self, spec: &PodSpec) -> Amount {
+        self.all_of(spec, |resources| resources.limits.as_ref())
+    }
+
+    fn all_of(&mut self, spec: &PodSpec, side: Side) -> Amount {
         let mut sidecars = Amount::default();
         let mut starting = Amount::default();
         for container in spec.init_containers.iter().flatten() {
-            let amount = self.requested(container);
+            let amount = self.container(container, side);
             if container.restart_policy.as_deref() == Some("Always") {
                 sidecars = sidecars.plus(amount);
                 starting = starting.max(sidecars);
@@ -75,19 +84,18 @@ impl Reader {
                 starting = starting.max(sidecars.plus(amount));
             }
         }
-        let running = spec.containers.iter().fold(sidecars, |sum, c| sum.plus(self.requested(c)));
+        let running =
+            spec.containers.iter().fold(sidecars, |sum, c| sum.plus(self.container(c, side)));
         let parts = running.max(starting);
-        let whole = spec.resources.as_ref().and_then(|r| r.requests.as_ref());
-        let reserved = Amount {
+        let whole = spec.resources.as_ref().and_then(side);
+        Amount {
             cpu: self.quantity(whole, "cpu").unwrap_or(parts.cpu),
             memory: self.quantity(whole, "memory").unwrap_or(parts.memory),
-        };
-        reserved.plus(self.amount(spec.overhead.as_ref()))
+        }
     }
 
-    fn requested(&mut self, container: &Container) -> Amount {
-        let requests = container.resources.as_ref().and_then(|r| r.requests.as_ref());
-        self.amount(requests)
+    fn container(&mut self, container: &Container, side: Side) -> Amount {
+        self.amount(container.resources.as_ref().and_then(side))
     }
 
     fn quantity<Q: FromStr<Err: Display>>(
@@ -107,6 +115,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mora_core::Bytes;
     use serde_json::json;
 
     fn spec(value: &serde_json::Value) -> PodSpec {

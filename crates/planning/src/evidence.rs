@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use mora_core::{CallGraph, Capacity, Forecast, Quantile, RiskPrice, Step, WorkloadRef};
+use mora_core::{
+    CallGraph, Capacity, ClusterState, Forecast, Quantile, RiskPrice, Step, WorkloadRef,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Observed, Policy, validate};
@@ -21,6 +23,9 @@ pub struct Evidence {
     pub graph: CallGraph,
     /// What the cluster can give; `None` plans without a limit.
     pub capacity: Option<Capacity>,
+    /// What else the cluster allows; `None` where no cluster was looked at.
+    #[serde(default)]
+    pub cluster: Option<ClusterState>,
     /// When the plan is made.
     pub now: Timestamp,
     /// Start of the first slot.
@@ -57,6 +62,12 @@ impl Evidence {
     /// The workloads a plan could be about: observed or asked for a forecast.
     pub(crate) fn workloads(&self) -> BTreeSet<&WorkloadRef> {
         self.observed.keys().chain(self.forecasts.keys()).collect()
+    }
+
+    /// The priority of `workload` under `policy`, before it inherits any.
+    pub(crate) fn priority(&self, workload: &WorkloadRef, policy: &Policy) -> i32 {
+        let deployed = self.cluster.as_ref().and_then(|cluster| cluster.workloads.get(workload));
+        policy.priority(workload, deployed.and_then(|deployed| deployed.priority))
     }
 
     /// The forecast of `workload` if it answers this plan's slots, else the reason it does not.

@@ -1,12 +1,14 @@
 //! Sharing out one resource when there is not enough of it.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
 
 /// What one container asks for, in the smallest unit of the resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Claim {
     /// Amount per replica.
     pub(crate) wanted: u64,
+    /// The amount per replica that the floor is a share of; `wanted`, or more where that was lowered before.
+    pub(crate) basis: u64,
     /// Replicas that get it, at least 1.
     pub(crate) replicas: u32,
     /// Higher is served first.
@@ -20,61 +22,101 @@ pub(crate) struct Supply {
     pub(crate) capacity: u64,
     /// Share of every claim that is served before any claim gets more, in [0, 1].
     pub(crate) floor: f64,
-    /// A reduced amount is rounded down to a multiple of this, at least 1.
+    /// A reduced amount is a multiple of this, at least 1.
     pub(crate) grain: u64,
 }
 
 /// The amount each claim gets per replica; over all replicas never more than the capacity.
 ///
 /// If the claims do not fit, their floors are served in order of priority, then what is above the
-/// floors in order of priority; within one priority everyone gets the same share of what is missing.
+/// floors in order of priority; within one priority everyone gets the same share of what is missing,
+/// to the grain. What stays unused is less than one grain for each replica of the priority that was
+/// not served in full.
 pub(crate) fn fit_to_capacity(claims: &[Claim], supply: Supply) -> Vec<u64> {
-    let wanted: Vec<u128> = claims.iter().map(Claim::total).collect();
-    if wanted.iter().sum::<u128>() <= u128::from(supply.capacity) {
-        return claims.iter().map(|claim| claim.wanted).collect();
+    let wanted: Vec<u64> = claims.iter().map(|claim| claim.wanted).collect();
+    if claims.iter().map(|claim| claim.over_replicas(claim.wanted)).sum::<u128>()
+        <= u128::from(supply.capacity)
+    {
+        return wanted;
     }
-    let floors: Vec<u128> =
-        wanted.iter().map(|w| ((*w as f64 * supply.floor) as u128).min(*w)).collect();
-    let priorities: BTreeSet<i32> = claims.iter().map(|claim| claim.priority).collect();
-    let mut given = vec![0; claims.len()];
-    let mut left = u128::from(supply.capacity);
+    let floors: Vec<u64> = claims.iter().map(|claim| claim.floor(supply)).collect();
+    let mut order: Vec<usize> = (0..claims.len()).collect();
+    order.sort_by_key(|&i| Reverse(claims[i].priority));
+    let mut pouring = Pouring {
+        claims,
+        given: vec![0; claims.len()],
+        left: u128::from(supply.capacity),
+        grain: supply.grain.max(1),
+    };
     for goals in [&floors, &wanted] {
-        for priority in priorities.iter().rev() {
-            let class = (0..claims.len()).filter(|i| claims[*i].priority == *priority).collect();
-            left -= pour(left, class, goals, &mut given);
+        for class in order.chunk_by(|&a, &b| claims[a].priority == claims[b].priority) {
+            pouring.pour(class, goals);
         }
     }
-    claims.iter().zip(given).map(|(claim, total)| claim.per_replica(total, supply.grain)).collect()
+    pouring.given
 }
 
-/// Raises `given` towards `goals` for one class, in proportion to what is missing; returns the amount used.
-///
-/// A class that is not served in full uses up everything: what rounding leaves is not passed down.
-fn pour(left: u128, class: Vec<usize>, goals: &[u128], given: &mut [u128]) -> u128 {
-    let missing: Vec<u128> = class.iter().map(|&i| goals[i].saturating_sub(given[i])).collect();
-    let total = missing.iter().sum::<u128>();
-    for (i, missing) in class.into_iter().zip(missing) {
-        given[i] += if total <= left { missing } else { proportion(missing, left, total) };
+/// Amounts per replica that are being raised.
+struct Pouring<'a> {
+    claims: &'a [Claim],
+    given: Vec<u64>,
+    left: u128,
+    grain: u64,
+}
+
+impl Pouring<'_> {
+    /// Raises one class towards `goals`, in proportion to what is missing.
+    ///
+    /// A class that is not served in full uses up everything: what rounding leaves is not passed
+    /// down, where it could be a larger share.
+    fn pour(&mut self, class: &[usize], goals: &[u64]) {
+        let missing = |i: usize| goals[i].saturating_sub(self.given[i]);
+        let total: u128 = class.iter().map(|&i| self.claims[i].over_replicas(missing(i))).sum();
+        if total <= self.left {
+            self.left -= total;
+            class.iter().for_each(|&i| self.given[i] = self.given[i].max(goals[i]));
+            return;
+        }
+        let available = self.left;
+        for &i in class {
+            let exact = u128::from(goals[i].saturating_sub(self.given[i])) * available / total;
+            let whole = u64::try_from(exact).unwrap_or(u64::MAX) / self.grain * self.grain;
+            self.left -= self.claims[i].over_replicas(whole);
+            self.given[i] += whole;
+        }
+        self.hand_out_rest(class, goals);
+        self.left = 0;
     }
-    total.min(left)
-}
 
-/// `part * left / total`, rounded down, where `left < total` and `part <= total`.
-fn proportion(part: u128, left: u128, total: u128) -> u128 {
-    part.checked_mul(left).map_or_else(|| part / total.div_ceil(left.max(1)), |p| p / total)
+    /// One grain more per replica for those that miss most, as far as it goes; equal claims get it together
+    /// or not at all, so that their order does not matter.
+    fn hand_out_rest(&mut self, class: &[usize], goals: &[u64]) {
+        let (claims, given) = (self.claims, self.given.clone());
+        let key = |i: usize| (Reverse(goals[i] - given[i]), claims[i].replicas, given[i]);
+        let mut order: Vec<usize> =
+            class.iter().copied().filter(|&i| given[i] < goals[i]).collect();
+        order.sort_by_key(|&i| key(i));
+        for equals in order.chunk_by(|&a, &b| key(a) == key(b)) {
+            let more = self.grain.min(goals[equals[0]] - given[equals[0]]);
+            let cost: u128 = equals.iter().map(|&i| self.claims[i].over_replicas(more)).sum();
+            if cost <= self.left {
+                self.left -= cost;
+                equals.iter().for_each(|&i| self.given[i] += more);
+            }
+        }
+    }
 }
 
 impl Claim {
-    fn total(&self) -> u128 {
-        u128::from(self.wanted) * u128::from(self.replicas.max(1))
+    fn over_replicas(&self, amount: u64) -> u128 {
+        u128::from(amount) * u128::from(self.replicas.max(1))
     }
 
-    fn per_replica(&self, total: u128, grain: u64) -> u64 {
-        if total >= self.total() {
-            return self.wanted;
-        }
-        let each = u64::try_from(total / u128::from(self.replicas.max(1))).unwrap_or(u64::MAX);
-        each / grain.max(1) * grain.max(1)
+    /// The floor per replica, in whole grains where it is not all that is wanted.
+    fn floor(&self, supply: Supply) -> u64 {
+        let grain = supply.grain.max(1);
+        let share = (self.basis as f64 * supply.floor) as u64;
+        if share >= self.wanted { self.wanted } else { share / grain * grain }
     }
 }
 
@@ -84,7 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn claim(wanted: u64, replicas: u32, priority: i32) -> Claim {
-        Claim { wanted, replicas, priority }
+        Claim { wanted, basis: wanted, replicas, priority }
     }
 
     const fn supply(capacity: u64, floor: f64) -> Supply {
@@ -101,7 +143,7 @@ mod tests {
     fn floors_come_first_then_higher_priorities_then_equal_shares() {
         let claims = [claim(100, 1, 9), claim(100, 1, 0), claim(200, 1, 0)];
         assert_eq!(fit_to_capacity(&claims, supply(280, 0.5)), [100, 60, 120]);
-        assert_eq!(fit_to_capacity(&claims, supply(120, 0.5)), [50, 23, 46]);
+        assert_eq!(fit_to_capacity(&claims, supply(120, 0.5)), [50, 23, 47]);
         assert_eq!(fit_to_capacity(&claims, supply(0, 0.5)), [0, 0, 0]);
     }
 
@@ -162,12 +204,14 @@ mod tests {
         }
 
         #[test]
-        fn almost_everything_is_given_away(claims in claims(), capacity in 0u64..60_000) {
-            let given = fit_to_capacity(&claims, supply(capacity, 0.5));
+        fn what_stays_unused_is_less_than_a_grain_per_replica(
+            claims in claims(), capacity in 0u64..60_000, floor in 0.0..=1.0f64, grain in 1u64..100,
+        ) {
+            let given = fit_to_capacity(&claims, Supply { capacity, floor, grain });
             let total: u64 = given.iter().zip(&claims).map(|(g, c)| g * u64::from(c.replicas)).sum();
-            let wanted: u64 = claims.iter().map(|c| c.wanted * u64::from(c.replicas)).sum();
-            let rounding: u64 = claims.iter().map(|c| u64::from(c.replicas) + 2).sum();
-            prop_assert!(total + rounding >= wanted.min(capacity));
+            let short = given.iter().zip(&claims).filter(|(g, c)| **g < c.wanted);
+            let grains: u64 = short.map(|(_, c)| u64::from(c.replicas) * grain).sum();
+            prop_assert!(grains == 0 || capacity - total < grains);
         }
     }
 }

@@ -1,14 +1,15 @@
 //! What the operator decides: the cap, the path of the forecast to request, priorities and bounds.
 
 use mora_core::{
-    Bytes, Capacity, Millicores, OomRule, Quantile, Ratchet, RiskPrice, StatisticalRule,
-    WorkloadRef,
+    Bytes, Millicores, OomRule, Quantile, Ratchet, RiskPrice, StatisticalRule, WorkloadRef,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::GateRules;
-use crate::fit_to_capacity::Supply;
+use crate::autoscale::Autoscaled;
+use crate::bounds::BoundsRule;
+use crate::limits::LimitPolicy;
 
 /// A number that is no share.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
@@ -70,12 +71,18 @@ pub struct Policy {
     pub oom: OomRule,
     /// Which workloads are served first when capacity is short; the first pattern that matches counts.
     pub priorities: Vec<PriorityRule>,
-    /// The priority of every other workload; 0.
+    /// The priority of every other workload that has no PriorityClass; 0.
     pub default_priority: i32,
     /// Bounds of the CPU request of a container, per replica.
     pub cpu: Allowed<Millicores>,
     /// Bounds of the memory request of a container, per replica.
     pub memory: Allowed<Bytes>,
+    /// Bounds of the containers that patterns match, over those two; the first rule that matches counts.
+    pub bounds: Vec<BoundsRule>,
+    /// How limits follow requests; both keep their ratio.
+    pub limits: LimitPolicy,
+    /// What happens to a workload that is scaled on CPU utilisation; `keep_replicas`.
+    pub autoscaled: Autoscaled,
     /// Share of its CPU target every container keeps before any gets more, in order of priority; 0.5.
     pub cpu_floor: Share,
     /// The same for memory; 0.9, because a container works slower with less CPU but not with less memory.
@@ -101,6 +108,9 @@ impl Default for Policy {
             default_priority: 0,
             cpu: Allowed { min_allowed: Millicores::new(10), max_allowed: None },
             memory: Allowed { min_allowed: Bytes::from_mebibytes(16), max_allowed: None },
+            bounds: Vec::new(),
+            limits: LimitPolicy::default(),
+            autoscaled: Autoscaled::default(),
             cpu_floor: Share(0.5),
             memory_floor: Share(0.9),
             statistical: StatisticalRule::default(),
@@ -110,22 +120,12 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The priority the operator gave `workload`.
+    /// The priority of `workload`: of the first rule that matches, else `class`, which is that of its
+    /// PriorityClass, else the default.
     #[must_use]
-    pub fn priority(&self, workload: &WorkloadRef) -> i32 {
+    pub fn priority(&self, workload: &WorkloadRef, class: Option<i32>) -> i32 {
         let rule = self.priorities.iter().find(|rule| rule.workload.matches(workload));
-        rule.map_or(self.default_priority, |rule| rule.priority)
-    }
-
-    /// CPU to share out, in millicores.
-    pub(crate) fn cpu_supply(&self, capacity: &Capacity) -> Supply {
-        Supply { capacity: capacity.cpu().get(), floor: self.cpu_floor.get(), grain: 1 }
-    }
-
-    /// Memory to share out, in bytes; what is reduced stays a whole number of MiB.
-    pub(crate) fn memory_supply(&self, capacity: &Capacity) -> Supply {
-        let grain = Bytes::MEBIBYTE.get();
-        Supply { capacity: capacity.memory().get(), floor: self.memory_floor.get(), grain }
+        rule.map(|rule| rule.priority).or(class).unwrap_or(self.default_priority)
     }
 }
 
@@ -184,7 +184,11 @@ impl Pattern {
     /// Whether `workload`, of whatever kind, fits the pattern.
     #[must_use]
     pub fn matches(&self, workload: &WorkloadRef) -> bool {
-        let text = format!("{}/{}", workload.namespace(), workload.name());
+        self.matches_text(&format!("{}/{}", workload.namespace(), workload.name()))
+    }
+
+    /// Whether `text` as a whole fits the pattern.
+    pub(crate) fn matches_text(&self, text: &str) -> bool {
         fits(self.0.as_bytes(), text.as_bytes())
     }
 }
@@ -253,7 +257,9 @@ mod tests {
         let policy: Policy = serde_saphyr::from_str(text).unwrap();
         assert_eq!(policy.requests, RequestShape::Schedule);
         assert_eq!(policy.cpu.max_allowed, Some(Millicores::new(2000)));
-        assert_eq!(policy.priority(&"shop/frontend".parse().unwrap()), 10);
+        assert_eq!(policy.priority(&"shop/frontend".parse().unwrap(), Some(5)), 10);
+        assert_eq!(policy.priority(&"shop/cart".parse().unwrap(), Some(5)), 5);
+        assert_eq!(policy.priority(&"shop/cart".parse().unwrap(), None), 0);
         assert_eq!(policy.memory, Policy::default().memory);
         let text = "cpu_path: quantile\nrisk_price: 160\nmemory_ratchet: {half_life_hours: 6}\noom: {least_added: 1Gi, expiry_hours: 24}\n";
         let policy: Policy = serde_saphyr::from_str(text).unwrap();

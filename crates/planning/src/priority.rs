@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mora_core::WorkloadRef;
 
-use crate::Policy;
 use crate::propagate::Traffic;
 
-/// The priority of every one of `workloads`: a callee rises towards the highest priority of its
+/// The priority of every one of `workloads`, whose own it is given by `own`: a callee rises towards the highest priority of its
 /// callers by the share of its calls that come from there, and then counts as of the nearest
 /// priority that was given to any workload.
 ///
@@ -16,16 +15,16 @@ use crate::propagate::Traffic;
 pub(crate) fn inherited(
     workloads: &BTreeSet<&WorkloadRef>,
     traffic: &Traffic,
-    policy: &Policy,
+    own: &dyn Fn(&WorkloadRef) -> i32,
 ) -> BTreeMap<WorkloadRef, i32> {
     let every = || workloads.iter().copied().chain(traffic.loads.keys());
-    let mut priorities: BTreeMap<&WorkloadRef, f64> =
-        every().map(|w| (w, f64::from(policy.priority(w)))).collect();
-    let levels: BTreeSet<i32> = every().map(|w| policy.priority(w)).collect();
+    let given: BTreeMap<&WorkloadRef, f64> = every().map(|w| (w, f64::from(own(w)))).collect();
+    let mut priorities = given.clone();
+    let levels: BTreeSet<i32> = every().map(own).collect();
     let shares = call_shares(traffic);
     // Each round passes priorities on by one call; no route without a repetition is longer.
     for _ in 0..priorities.len() {
-        let raised = raise(&priorities, &shares);
+        let raised = raise(&given, &priorities, &shares);
         if raised.is_empty() {
             break;
         }
@@ -50,19 +49,22 @@ fn call_shares(traffic: &Traffic) -> CallShares<'_> {
     shares
 }
 
+/// The callees whose callers lift them further; the share counts from what they were `given`, so that asking
+/// again does not lift them again.
 fn raise<'a>(
+    given: &BTreeMap<&'a WorkloadRef, f64>,
     priorities: &BTreeMap<&'a WorkloadRef, f64>,
     shares: &CallShares<'a>,
 ) -> BTreeMap<&'a WorkloadRef, f64> {
     let mut raised = BTreeMap::new();
     for (callee, callers) in shares {
-        let own = priorities.get(callee).copied().unwrap_or(0.0);
+        let own = given.get(callee).copied().unwrap_or(0.0);
         let passed = |(caller, share): &(&WorkloadRef, f64)| {
             own + share * (priorities.get(caller).copied().unwrap_or(own) - own)
         };
         let highest = callers.iter().map(passed).fold(own, f64::max);
         // Smaller steps are rounding, and would keep a cycle rising for ever.
-        if highest > own + 1e-6 {
+        if highest > priorities.get(callee).copied().unwrap_or(own) + 1e-6 {
             raised.insert(*callee, highest);
         }
     }
@@ -82,7 +84,7 @@ fn nearest(levels: &BTreeSet<i32>, priority: f64) -> i32 {
 mod tests {
     use super::*;
     use crate::propagate::{Load, propagate};
-    use crate::{Pattern, PriorityRule};
+    use crate::{Pattern, Policy, PriorityRule};
     use mora_core::{CallGraph, CallRatio, Step};
 
     fn workload(name: &str) -> WorkloadRef {
@@ -108,7 +110,7 @@ mod tests {
             priority: *priority,
         };
         let policy = Policy { priorities: rules.iter().map(rule).collect(), ..Policy::default() };
-        inherited(&graph.workloads(), &traffic, &policy)
+        inherited(&graph.workloads(), &traffic, &|w| policy.priority(w, None))
     }
 
     #[test]
@@ -130,6 +132,17 @@ mod tests {
             &[("frontend", 100)],
         );
         assert_eq!(found[&workload("report")], 0);
+    }
+
+    #[test]
+    fn a_share_counts_once_however_many_workloads_there_are() {
+        let mut calls = vec![("frontend", "report", 0.2), ("batch", "report", 1.0)];
+        let names: Vec<String> = (0..20).map(|i| format!("w{i}")).collect();
+        calls.extend(names.windows(2).map(|pair| (pair[0].as_str(), pair[1].as_str(), 1.0)));
+        let entries = [("frontend", 90.0), ("batch", 90.0), ("w0", 1.0)];
+        let found = priorities(&calls, &entries, &[("frontend", 100), ("w0", 100)]);
+        assert_eq!(found[&workload("report")], 0, "a sixth of its calls");
+        assert_eq!(found[&workload("w19")], 100);
     }
 
     #[test]

@@ -1,82 +1,113 @@
-//! One resource over all drafts and slots: what was asked for and what was given.
+//! One resource over all containers and slots: what was asked for, what was given, and why not more.
 
-use crate::draft::Draft;
-use crate::fit_to_capacity::{Claim, Supply, fit_to_capacity};
+use mora_core::{Violation, ViolationKind};
 
-/// Amounts per replica, by draft and slot, in the resource's smallest unit; one slot where a single
-/// request holds for the whole horizon.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Shared {
-    wanted: Vec<Vec<u64>>,
+use crate::ceilings::{Ceilings, Outcome, STEPS};
+
+/// Amounts per replica, in the resource's smallest unit; one slot where a single request holds for the
+/// whole horizon.
+#[derive(Debug)]
+pub(crate) struct Shared<'a> {
+    ceilings: Ceilings<'a>,
+    /// By slot and container.
     given: Vec<Vec<u64>>,
-    capacity: u64,
-    /// What is wanted over all replicas in the tightest slot.
-    needed: u64,
     /// The slot in which most is missing.
-    tightest: usize,
+    tightest: Outcome,
 }
 
-impl Shared {
-    /// Shares `supply` out slot by slot; without one, everyone gets what it wants.
-    pub(crate) fn new(drafts: &[Draft], wanted: Vec<Vec<u64>>, supply: Option<Supply>) -> Self {
-        let mut shared =
-            Self { given: wanted.clone(), wanted, capacity: 0, needed: 0, tightest: 0 };
-        let Some(supply) = supply else { return shared };
-        shared.capacity = supply.capacity;
-        let slots = shared.wanted.iter().map(Vec::len).min().unwrap_or(0);
-        let mut most = 0;
+impl<'a> Shared<'a> {
+    /// Gives what is `wanted`, by container and slot, as far as it goes, slot by slot.
+    pub(crate) fn new(ceilings: Ceilings<'a>, wanted: &[Vec<u64>]) -> Self {
+        let slots = wanted.iter().map(Vec::len).min().unwrap_or(0);
+        let mut shared = Self { ceilings, given: Vec::new(), tightest: Outcome::default() };
+        let mut most = None;
         for slot in 0..slots {
-            let missing = shared.share_slot(slot, drafts, supply);
-            if missing > most {
-                most = missing;
-                shared.tightest = slot;
-                shared.needed = shared.given_in(slot, drafts).saturating_add(missing);
+            let wanted: Vec<u64> = wanted.iter().map(|slots| slots[slot]).collect();
+            let outcome = shared.ceilings.share(&wanted);
+            shared.given.push(outcome.given.clone());
+            let missing = shared.missing(&outcome);
+            if most.is_none_or(|most| missing > most) {
+                most = Some(missing);
+                shared.tightest = outcome;
             }
         }
         shared
     }
 
-    /// Shares out one slot; returns what is missing over all replicas.
-    fn share_slot(&mut self, slot: usize, drafts: &[Draft], supply: Supply) -> u64 {
-        let claims: Vec<Claim> = drafts
-            .iter()
-            .zip(&self.wanted)
-            .map(|(draft, wanted)| Claim {
-                wanted: wanted[slot],
-                replicas: draft.replicas,
-                priority: draft.justification.priority,
-            })
-            .collect();
-        let given = fit_to_capacity(&claims, supply);
-        let mut missing: u64 = 0;
-        for ((claim, amount), cells) in claims.iter().zip(given).zip(&mut self.given) {
-            cells[slot] = amount;
-            let short = (claim.wanted - amount).saturating_mul(u64::from(claim.replicas));
-            missing = missing.saturating_add(short);
-        }
-        missing
+    /// What is missing over all replicas.
+    fn missing(&self, outcome: &Outcome) -> u64 {
+        let each = |index| self.withheld(index, outcome);
+        (0..self.ceilings.seats.len()).map(each).fold(0, u64::saturating_add)
     }
 
-    fn given_in(&self, slot: usize, drafts: &[Draft]) -> u64 {
-        let totals = self.given.iter().zip(drafts);
-        totals.map(|(given, draft)| given[slot] * u64::from(draft.replicas)).sum()
+    /// What a container misses over all replicas.
+    fn withheld(&self, index: usize, outcome: &Outcome) -> u64 {
+        let each = outcome.wanted[index] - outcome.given[index];
+        each.saturating_mul(u64::from(self.ceilings.seats[index].replicas))
     }
 
-    /// What a draft gets per replica in `slot`.
+    pub(crate) const fn slots(&self) -> usize {
+        self.given.len()
+    }
+
+    /// What a container gets per replica in `slot`.
     pub(crate) fn given(&self, index: usize, slot: usize) -> u64 {
-        let slots = &self.given[index];
-        slots.get(slot).or(slots.last()).copied().unwrap_or(0)
+        self.given.get(slot).or(self.given.last()).map_or(0, |given| given[index])
     }
 
-    /// What a draft misses over all `replicas` in the tightest slot.
-    pub(crate) fn cut(&self, index: usize, replicas: u32) -> u64 {
-        let at = |amounts: &[Vec<u64>]| amounts[index].get(self.tightest).copied().unwrap_or(0);
-        (at(&self.wanted) - at(&self.given)).saturating_mul(u64::from(replicas))
+    /// The most that a container gets per replica in any slot.
+    pub(crate) fn highest(&self, index: usize) -> u64 {
+        self.given.iter().map(|given| given[index]).max().unwrap_or(0)
     }
 
-    /// The sentence that explains a cut, without a full stop.
-    pub(crate) fn shortage(&self, resource: &str, text: impl Fn(u64) -> String) -> String {
-        let (needed, capacity) = (text(self.needed), text(self.capacity));
-        format!("the workloads need {needed} of {resource} where {capacity} can be requested")
+    /// What a container misses over all replicas in the tightest slot.
+    pub(crate) fn cut(&self, index: usize) -> u64 {
+        if self.given.is_empty() { 0 } else { self.withheld(index, &self.tightest) }
+    }
+
+    /// Every rule that took something from a container in the tightest slot, or asks for more than it got.
+    pub(crate) fn violations(&self, index: usize) -> Vec<Violation> {
+        if self.given.is_empty() {
+            return Vec::new();
+        }
+        let withheld = STEPS.into_iter().zip(&self.tightest.withheld);
+        let taken = withheld.filter(|(_, amounts)| amounts[index] > 0).map(|(kind, amounts)| {
+            let (place, reason) = self.ceilings.reason(kind, index, &self.tightest);
+            self.violation(kind, index, amounts[index], place, reason)
+        });
+        taken.chain(self.below_minimum(index)).collect()
+    }
+
+    fn below_minimum(&self, index: usize) -> Option<Violation> {
+        let (missing, rule) = self.ceilings.below_minimum(index, &self.tightest.given)?;
+        let namespace = self.ceilings.seats[index].workload.namespace();
+        let reason = format!("LimitRange {rule} asks for more, so its pods would be refused");
+        let place = Some(format!("{namespace}/{rule}"));
+        Some(self.violation(ViolationKind::BelowMinimum, index, missing, place, reason))
+    }
+
+    fn violation(
+        &self,
+        kind: ViolationKind,
+        index: usize,
+        each: u64,
+        place: Option<String>,
+        reason: String,
+    ) -> Violation {
+        let seat = &self.ceilings.seats[index];
+        let shared_out = matches!(kind, ViolationKind::Quota | ViolationKind::Capacity);
+        let amount = each.saturating_mul(u64::from(seat.replicas));
+        Violation {
+            kind,
+            workload: Some(seat.workload.clone()),
+            container: Some(seat.container.to_owned()),
+            place,
+            shortfall: self.ceilings.resource.missing_request(amount),
+            reason: if shared_out {
+                format!("{reason} at priority {}", seat.priority)
+            } else {
+                reason
+            },
+        }
     }
 }

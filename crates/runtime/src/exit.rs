@@ -11,7 +11,7 @@ pub enum Exit {
     Failure,
     /// 3: a plan was made, but some workload is on its baseline.
     Degraded,
-    /// 4: a plan was made, but the demand does not fit under the cap.
+    /// 4: a plan was made, but the demand does not fit what the cluster allows.
     Violation,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mora_core::{
-    Bytes, ContainerUsage, Dataset, OomKill, ResourceClaim, Series, Signal, WorkloadRef,
+    Bytes, ContainerUsage, Dataset, Indicator, OomKill, ResourceClaim, Series, Signal, WorkloadRef,
 };
 use thiserror::Error;
 
@@ -35,10 +35,15 @@ pub fn dataset_parts(dataset: &Dataset) -> Vec<v1::ExportDatasetResponse> {
     let calls = dataset.calls.iter().map(|(caller, series)| {
         Part::Calls(v1::CallerRate { caller: Some(caller.into()), series: Some(series.into()) })
     });
+    let indicators = dataset.indicators.iter().map(|(indicator, series)| {
+        let indicator = v1::Indicator::from(*indicator).into();
+        Part::Indicator(v1::IndicatorSeries { indicator, series: Some(series.into()) })
+    });
     containers
         .chain(request_rate)
         .chain(replicas)
         .chain(calls)
+        .chain(indicators)
         .map(|part| v1::ExportDatasetResponse { part: Some(part) })
         .collect()
 }
@@ -136,6 +141,9 @@ fn add(dataset: &mut Dataset, message: v1::ExportDatasetResponse) -> Result<(), 
                 each(part.kills, "kills").map_err(|e| e.within("oom_kills"))?;
             dataset.containers.entry(part.container).or_default().oom_kills.extend(kills);
         }
+        Part::Indicator(part) => {
+            add_indicator(dataset, part).map_err(|e| e.within("indicator"))?;
+        }
     }
     Ok(())
 }
@@ -156,6 +164,45 @@ fn add_usage(dataset: &mut Dataset, part: v1::PodUsage) -> Result<(), FieldError
     };
     pods.insert(part.pod, series);
     Ok(())
+}
+
+fn add_indicator(dataset: &mut Dataset, part: v1::IndicatorSeries) -> Result<(), FieldError> {
+    let indicator = Indicator::try_from(part.indicator()).map_err(|e| e.within("indicator"))?;
+    let series: Series = required(part.series, "series")?;
+    let most = match indicator {
+        Indicator::ThrottledRatio | Indicator::ErrorRatio => 1.0,
+        Indicator::LatencyP95 => f64::INFINITY,
+    };
+    let allowed = |value: &Option<f64>| value.is_none_or(|value| (0.0..=most).contains(&value));
+    if let Some(index) = series.values().iter().position(|value| !allowed(value)) {
+        let path = format!("series.values[{index}]");
+        return Err(FieldError::new(&path, format!("must be from 0 to {most}")));
+    }
+    dataset.indicators.insert(indicator, series);
+    Ok(())
+}
+
+impl From<Indicator> for v1::Indicator {
+    fn from(indicator: Indicator) -> Self {
+        match indicator {
+            Indicator::ThrottledRatio => Self::ThrottledRatio,
+            Indicator::LatencyP95 => Self::LatencyP95,
+            Indicator::ErrorRatio => Self::ErrorRatio,
+        }
+    }
+}
+
+impl TryFrom<v1::Indicator> for Indicator {
+    type Error = FieldError;
+
+    fn try_from(wire: v1::Indicator) -> Result<Self, FieldError> {
+        match wire {
+            v1::Indicator::ThrottledRatio => Ok(Self::ThrottledRatio),
+            v1::Indicator::LatencyP95 => Ok(Self::LatencyP95),
+            v1::Indicator::ErrorRatio => Ok(Self::ErrorRatio),
+            v1::Indicator::Unspecified => Err(FieldError::new("", "must name an indicator")),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -180,7 +227,8 @@ mod tests {
         dataset.containers.insert("server".to_owned(), usage);
         dataset.request_rate = Some(series.clone());
         dataset.replicas = Some(series.clone());
-        dataset.calls.insert("shop/frontend".parse().unwrap(), series);
+        dataset.calls.insert("shop/frontend".parse().unwrap(), series.clone());
+        dataset.indicators = Indicator::ALL.map(|indicator| (indicator, series.clone())).into();
         dataset
     }
 
@@ -196,7 +244,27 @@ mod tests {
         let mut parts = dataset_parts(&dataset());
         parts.push(v1::ExportDatasetResponse { part: None });
         let error = dataset_from_parts(dataset().workload, parts).unwrap_err();
-        assert_eq!((error.index, error.field.path()), (7, "part"));
+        assert_eq!((error.index, error.field.path()), (10, "part"));
+    }
+
+    #[test]
+    fn an_indicator_without_name_or_out_of_its_range_is_refused() {
+        let path = |indicator: v1::Indicator, value: f64| {
+            let values = vec![Some(0.5), Some(value)];
+            let series = Series::new(Timestamp::UNIX_EPOCH, Step::MINUTE, values).unwrap();
+            let series = Some(v1::Series::from(&series));
+            let part = v1::IndicatorSeries { indicator: indicator.into(), series };
+            let part = v1::ExportDatasetResponse { part: Some(Part::Indicator(part)) };
+            let made = dataset_from_parts(dataset().workload, [part]);
+            made.err().map(|error| error.field.path().to_owned())
+        };
+        let bad_value = Some("indicator.series.values[1]".to_owned());
+        let bad_name = Some("indicator.indicator".to_owned());
+        assert_eq!(path(v1::Indicator::Unspecified, 1.0), bad_name);
+        assert_eq!(path(v1::Indicator::ErrorRatio, 1.5), bad_value);
+        assert_eq!(path(v1::Indicator::ThrottledRatio, -0.5), bad_value);
+        assert_eq!(path(v1::Indicator::LatencyP95, -0.5), bad_value);
+        assert_eq!(path(v1::Indicator::LatencyP95, 30.0), None);
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl From<Cause> for v1::Cause {
             Cause::Margin => Self::Margin,
             Cause::Callers => Self::Callers,
             Cause::History => Self::History,
+            Cause::Replicas => Self::Replicas,
             Cause::Bounds => Self::Bounds,
             Cause::Cluster => Self::Cluster,
         }

@@ -21,6 +21,7 @@ impl From<&Plan> for v1::Plan {
             recommendations: plan.recommendations.iter().map(Into::into).collect(),
             cuts: plan.cuts.iter().map(Into::into).collect(),
             warnings: plan.warnings.clone(),
+            violations: plan.violations.iter().map(Into::into).collect(),
         }
     }
 }
@@ -40,6 +41,7 @@ impl TryFrom<v1::Plan> for Plan {
             capacity: wire.capacity.map(|c| required(Some(c), "capacity")).transpose()?,
             recommendations: each(wire.recommendations, "recommendations")?,
             cuts: each(wire.cuts, "cuts")?,
+            violations: each(wire.violations, "violations")?,
             warnings: wire.warnings,
         })
     }
@@ -109,6 +111,8 @@ impl From<&Recommendation> for v1::Recommendation {
             source: Some((&recommendation.source).into()),
             justification: Some((&recommendation.justification).into()),
             decision: recommendation.decision.as_ref().map(Into::into),
+            limits: Some(recommendation.limits.into()),
+            autoscaler: recommendation.autoscaler.map(Into::into),
         }
     }
 }
@@ -127,6 +131,9 @@ impl TryFrom<v1::Recommendation> for Recommendation {
             source: required(wire.source, "source")?,
             justification: required(wire.justification, "justification")?,
             decision: wire.decision.map(|d| required(Some(d), "decision")).transpose()?,
+            // Absent in plans of coordinators that do not know of limits.
+            limits: wire.limits.map(Into::into).unwrap_or_default(),
+            autoscaler: wire.autoscaler.map(Into::into),
         })
     }
 }
@@ -315,7 +322,10 @@ impl TryFrom<v1::Cut> for Cut {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use mora_core::{Cause, Justification, Part, RequestRecord, Step};
+    use mora_core::{
+        AutoscalerAdvice, Cause, Justification, Limit, Limits, Part, RequestRecord, Shortfall,
+        Step, Violation, ViolationKind,
+    };
 
     fn recommendation() -> Recommendation {
         let cpu = |m| Millicores::new(m);
@@ -338,6 +348,17 @@ mod tests {
                 upper_bound: memory(70),
                 uncapped_target: memory(64),
             },
+            limits: Limits {
+                cpu: Limit { current: Some(cpu(200)), target: Some(cpu(160)) },
+                memory: Limit { current: Some(memory(128)), target: None },
+            },
+            autoscaler: Some(AutoscalerAdvice {
+                min_replicas: 1,
+                max_replicas: 9,
+                peak_replicas: 2,
+                current_target_percent: 50,
+                target_percent: 62,
+            }),
             schedule: vec![ForecastPoint {
                 start: Timestamp::UNIX_EPOCH,
                 cpu: cpu(80),
@@ -390,6 +411,14 @@ mod tests {
                 container: "server".to_owned(),
                 cpu: Millicores::new(10),
                 memory: Bytes::ZERO,
+                reason: "over the cap".to_owned(),
+            }],
+            violations: vec![Violation {
+                kind: ViolationKind::Capacity,
+                workload: Some("shop/cart".parse().unwrap()),
+                container: Some("server".to_owned()),
+                place: None,
+                shortfall: Shortfall::CpuRequest(Millicores::new(10)),
                 reason: "over the cap".to_owned(),
             }],
             warnings: vec!["small cluster".to_owned()],

@@ -18,6 +18,8 @@ use crate::Lookback;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Steps of a query that loads much: a day of minutes.
+const SMALL_PART: usize = 1_440;
 
 /// A connection to one Prometheus, with credentials as they were when it was made.
 #[derive(Clone)]
@@ -75,8 +77,27 @@ impl Api {
         query: &str,
         lookback: &Lookback,
     ) -> Result<Vec<Labelled>, PrometheusError> {
+        self.range_in_parts(query, lookback, self.max_points).await
+    }
+
+    /// As [`Api::range`], in parts small enough for histograms, which have many times the series of a counter: what one
+    /// query may load is limited too.
+    pub(super) async fn range_in_small_parts(
+        &self,
+        query: &str,
+        lookback: &Lookback,
+    ) -> Result<Vec<Labelled>, PrometheusError> {
+        self.range_in_parts(query, lookback, self.max_points.min(SMALL_PART)).await
+    }
+
+    async fn range_in_parts(
+        &self,
+        query: &str,
+        lookback: &Lookback,
+        most: usize,
+    ) -> Result<Vec<Labelled>, PrometheusError> {
         let mut parts = Vec::new();
-        for Span { start, end } in split(lookback, self.max_points) {
+        for Span { start, end } in split(lookback, most) {
             let question = Question::Range { query, start, end, step: lookback.step.seconds() };
             parts.extend(self.ask(question).await?);
         }

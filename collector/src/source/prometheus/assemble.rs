@@ -1,17 +1,22 @@
 //! From answers to datasets.
 
+mod traffic;
+
 use std::collections::BTreeMap;
 
 use mora_core::{
-    Bytes, ContainerUsage, Dataset, Millicores, ResourceClaim, Series, WorkloadKind, WorkloadRef,
+    Bytes, ContainerUsage, Dataset, Indicator, Millicores, ResourceClaim, Series, WorkloadKind,
+    WorkloadRef,
 };
 
 use super::answer::Labelled;
 use super::oom::Killed;
 use super::owners::Owners;
-use super::promql::{Bound, TrafficQuery};
+use super::promql::Bound;
 use crate::Lookback;
 use crate::regularise::{Cells, regularise};
+
+pub(super) use traffic::settle_callers;
 
 /// The datasets of one namespace as they come together.
 pub(super) struct Assembly<'a> {
@@ -113,54 +118,45 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Adds request rates and calls; whether the answer is about any workload of the namespace.
-    pub(super) fn add_traffic(&mut self, query: &TrafficQuery, answer: Vec<Labelled>) -> bool {
-        let by_name: BTreeMap<String, WorkloadRef> =
-            self.datasets.keys().map(|w| (w.name().to_owned(), w.clone())).collect();
-        let mut rates: BTreeMap<&WorkloadRef, Cells> = BTreeMap::new();
-        let mut calls: BTreeMap<(&WorkloadRef, WorkloadRef), Cells> = BTreeMap::new();
-        for series in answer {
-            let Some(callee) = series.label(query.callee).and_then(|name| by_name.get(name)) else {
-                continue;
-            };
-            let caller = self.caller(query, &series, &by_name);
-            let cells = Cells::of(series.samples, self.lookback);
-            if let Some(caller) = caller {
-                accumulate(&mut calls, (callee, caller), &cells);
-            }
-            accumulate(&mut rates, callee, &cells);
+    /// Adds the share of periods in which a workload's most throttled container was held back: of all the periods of
+    /// all its pods. A container without a CPU limit is never held back and has no periods.
+    pub(super) fn add_throttling(&mut self, periods: Vec<Labelled>, throttled: Vec<Labelled>) {
+        let (periods, throttled) = (self.by_container(periods), self.by_container(throttled));
+        let mut largest: BTreeMap<WorkloadRef, Cells> = BTreeMap::new();
+        for ((workload, container), held_back) in throttled {
+            let Some(all) = periods.get(&(workload.clone(), container)) else { continue };
+            let share = held_back.share_of(all);
+            largest.entry(workload).and_modify(|most| most.raise_to(&share)).or_insert(share);
         }
-        let found = !rates.is_empty();
-        for (callee, cells) in rates {
-            if let Some(dataset) = self.datasets.get_mut(callee) {
-                dataset.request_rate = cells.trimmed(self.lookback);
-            }
-        }
-        for ((callee, caller), cells) in calls {
-            if let Some((dataset, series)) =
-                self.datasets.get_mut(callee).zip(cells.trimmed(self.lookback))
-            {
-                dataset.calls.insert(caller, series);
-            }
-        }
-        found
+        self.set(largest, |dataset, cells, lookback| {
+            let series = cells.trimmed(lookback);
+            dataset.indicators.extend(series.map(|series| (Indicator::ThrottledRatio, series)));
+        });
     }
 
-    /// The calling workload; `None` where it is unknown, as for requests from outside.
-    fn caller(
-        &self,
-        query: &TrafficQuery,
-        series: &Labelled,
-        by_name: &BTreeMap<String, WorkloadRef>,
-    ) -> Option<WorkloadRef> {
-        let name = series.label(query.caller)?;
-        match series.label(query.caller_namespace) {
-            Some("unknown") => None,
-            Some(namespace) if namespace != self.namespace => {
-                WorkloadRef::deployment(namespace, name).ok()
-            }
-            _ => by_name.get(name).cloned(),
+    fn by_container(&self, answer: Vec<Labelled>) -> BTreeMap<(WorkloadRef, String), Cells> {
+        let mut sums = BTreeMap::new();
+        for series in answer {
+            let Some((workload, container, _)) = self.place(&series) else { continue };
+            let cells = Cells::of(series.samples, self.lookback);
+            accumulate(&mut sums, (workload, container), &cells);
         }
+        sums
+    }
+
+    /// Sets something of every dataset `found` holds cells of; whether there is any.
+    fn set(
+        &mut self,
+        found: BTreeMap<WorkloadRef, Cells>,
+        set: impl Fn(&mut Dataset, &Cells, &Lookback),
+    ) -> bool {
+        let any = !found.is_empty();
+        for (workload, cells) in found {
+            if let Some(dataset) = self.datasets.get_mut(&workload) {
+                set(dataset, &cells, self.lookback);
+            }
+        }
+        any
     }
 }
 
@@ -184,20 +180,18 @@ fn claim(claim: &mut ResourceClaim, bound: Bound, resource: &str, value: f64) {
 mod tests {
     use super::*;
     use crate::regularise::Sample;
-    use crate::source::prometheus::config::TrafficMetric;
-    use crate::source::prometheus::promql::traffic;
     use jiff::Timestamp;
     use mora_core::Step;
 
     const CART: &str = "cart-6b7c9d5f8-4xk2z";
     const FRONT: &str = "front-6b7c9d5f8-4xk2z";
 
-    fn lookback() -> Lookback {
+    pub(super) fn lookback() -> Lookback {
         let at = |second| Timestamp::from_second(second).unwrap();
         Lookback { from: at(0), to: at(240), step: Step::MINUTE }
     }
 
-    fn series(labels: &[(&str, &str)], values: &[f64]) -> Labelled {
+    pub(super) fn series(labels: &[(&str, &str)], values: &[f64]) -> Labelled {
         let sample = |(i, value): (usize, &f64)| Sample { second: i as f64 * 60.0, value: *value };
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         Labelled {
@@ -210,7 +204,7 @@ mod tests {
         series(&[("pod", pod), ("container", "server")], values)
     }
 
-    fn assembled(fill: impl FnOnce(&mut Assembly<'_>)) -> BTreeMap<String, Dataset> {
+    pub(super) fn assembled(fill: impl FnOnce(&mut Assembly<'_>)) -> BTreeMap<String, Dataset> {
         let lookback = lookback();
         let mut assembly = Assembly::new("shop", &lookback, Owners::default());
         assembly.add_cpu(vec![usage(CART, &[1.0, f64::NAN, 3.0]), usage(FRONT, &[1.0])]);
@@ -279,38 +273,28 @@ mod tests {
     }
 
     #[test]
-    fn request_rates_add_up_over_callers_and_unknown_callers_count() {
-        let called = |namespace, caller, values: &[f64]| {
-            let labels = [
-                ("destination_workload", "cart"),
-                ("source_workload", caller),
-                ("source_workload_namespace", namespace),
-            ];
-            series(&labels, values)
+    fn throttling_is_that_of_the_most_throttled_container_over_all_its_pods() {
+        let of = |pod, container, values: &[f64]| {
+            series(&[("pod", pod), ("container", container)], values)
         };
-        let query = traffic(&TrafficMetric::Istio, "shop", Step::MINUTE, 60);
+        let other = "cart-6b7c9d5f8-bbbbb";
         let datasets = assembled(|assembly| {
-            let answer = vec![
-                called("shop", "front", &[1.0, 1.0]),
-                called("unknown", "unknown", &[2.0]),
-                called("billing", "invoices", &[f64::NAN, f64::NAN, 5.0]),
+            let periods = vec![
+                of(CART, "server", &[10.0, 10.0, 0.0]),
+                of(other, "server", &[30.0]),
+                of(CART, "sidecar", &[10.0, 10.0]),
+                of(FRONT, "server", &[10.0]),
             ];
-            assert!(assembly.add_traffic(&query, answer));
+            let throttled = vec![
+                of(CART, "server", &[1.0, 1.0, 0.0]),
+                of(other, "server", &[11.0]),
+                of(CART, "sidecar", &[1.0, 2.0]),
+            ];
+            assembly.add_throttling(periods, throttled);
         });
-        let cart = &datasets["cart"];
-        assert_eq!(cart.request_rate.as_ref().unwrap().values(), [Some(3.0), Some(1.0), Some(5.0)]);
-        let callers: Vec<String> = cart.calls.keys().map(ToString::to_string).collect();
-        assert_eq!(callers, ["billing/Deployment/invoices", "shop/Deployment/front"]);
-        assert_eq!(datasets["front"].request_rate, None);
-    }
-
-    #[test]
-    fn traffic_of_other_applications_is_no_answer() {
-        let query = traffic(&TrafficMetric::ServiceGraph, "shop", Step::MINUTE, 60);
-        assembled(|assembly| {
-            let other = series(&[("client", "x"), ("server", "elsewhere")], &[1.0]);
-            assert!(!assembly.add_traffic(&query, vec![other]));
-        });
+        let cart = &datasets["cart"].indicators[&Indicator::ThrottledRatio];
+        assert_eq!(cart.values(), [Some(0.3), Some(0.2)]);
+        assert!(datasets["front"].indicators.is_empty());
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::traffic_metric::TrafficMetric;
+
 /// A Prometheus and what to ask it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,7 +36,7 @@ pub struct PrometheusConfig {
     pub retry_pause_milliseconds: u64,
     /// Longest time between two scrapes of a container, in seconds; CPU is averaged over five of them.
     pub scrape_interval_seconds: u32,
-    /// Metrics of request rates, in the order they are tried; the first with an answer counts.
+    /// Metrics of requests; of those that are there, the one that stands first counts.
     pub traffic: Vec<TrafficMetric>,
 }
 
@@ -46,20 +48,6 @@ pub struct BasicAuth {
     pub username: String,
     /// File with the password.
     pub password_file: PathBuf,
-}
-
-/// A metric of requests between workloads.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrafficMetric {
-    /// `istio_requests_total`, as the callee's side reports it.
-    Istio,
-    /// `traces_service_graph_request_total` of OpenTelemetry and Tempo. It names no namespace: services
-    /// are taken to be the workloads of the same name.
-    ServiceGraph,
-    /// A query that gives requests per second with the label `workload`, and with `caller`
-    /// where it is known; `$namespace` and `$window` (as in `5m`) are replaced.
-    Custom(String),
 }
 
 impl Default for PrometheusConfig {
@@ -77,7 +65,7 @@ impl Default for PrometheusConfig {
             retries: 4,
             retry_pause_milliseconds: 500,
             scrape_interval_seconds: 60,
-            traffic: vec![TrafficMetric::Istio, TrafficMetric::ServiceGraph],
+            traffic: TrafficMetric::BUILT_IN.to_vec(),
         }
     }
 }

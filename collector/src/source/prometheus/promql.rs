@@ -2,7 +2,6 @@
 
 use mora_core::{Step, WorkloadKind};
 
-use super::config::TrafficMetric;
 use crate::Lookback;
 
 /// The namespaces with container metrics within the last hour.
@@ -10,7 +9,7 @@ pub(super) const NAMESPACES: &str =
     "group by (namespace) (last_over_time(container_cpu_usage_seconds_total[1h]))";
 
 /// Scrapes a rate is taken over: it needs two, and one or two may fail.
-const SCRAPES_PER_RATE: u32 = 5;
+pub(super) const SCRAPES_PER_RATE: u32 = 5;
 /// Scrapes within which a container that runs was seen.
 const SCRAPES_PER_SIGHT: u32 = 2;
 /// Width of a window in which an owner is looked for, in seconds: short enough to hold few samples,
@@ -33,17 +32,8 @@ pub(super) struct OomQuery {
     pub(super) limits: String,
 }
 
-/// A question about traffic and the labels of its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TrafficQuery {
-    pub(super) promql: String,
-    pub(super) callee: &'static str,
-    pub(super) caller: &'static str,
-    /// The label with the caller's namespace; empty where there is none.
-    pub(super) caller_namespace: &'static str,
-}
-
-fn window(step: Step, scrape_seconds: u32, scrapes: u32) -> String {
+/// The time that holds `scrapes` scrapes, and at least a step.
+pub(super) fn window(step: Step, scrape_seconds: u32, scrapes: u32) -> String {
     format!("{}s", scrape_seconds.saturating_mul(scrapes).max(step.seconds()))
 }
 
@@ -95,6 +85,14 @@ pub(super) fn claims(namespace: &str, scrape_seconds: u32) -> [(Bound, String); 
     ]
 }
 
+/// The scheduler's periods by pod and container, and those in which the container was held back, per second; both are
+/// counted only where a container has a CPU limit. Restarts are bridged as in [`cpu`].
+pub(super) fn throttling(namespace: &str, step: Step, scrape_seconds: u32) -> [String; 2] {
+    let (of, window) = (containers(namespace), window(step, scrape_seconds, SCRAPES_PER_RATE));
+    ["container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total"]
+        .map(|metric| format!("sum by (pod,container) (rate({metric}{{{of}}}[{window}]))"))
+}
+
 /// The containers whose last end was an out-of-memory kill.
 pub(super) fn oom_kills(namespace: &str, step: Step, scrape_seconds: u32) -> OomQuery {
     let (of, window) = (containers(namespace), window(step, scrape_seconds, SCRAPES_PER_RATE));
@@ -136,40 +134,6 @@ pub(super) fn owner_windows(lookback: &Lookback) -> Lookback {
     Lookback { to, step: Step::from_seconds(OWNER_WINDOW).unwrap_or(Step::HOUR), ..*lookback }
 }
 
-/// Requests per second by callee and caller; restarts are bridged by `rate`, as in [`cpu`].
-pub(super) fn traffic(
-    metric: &TrafficMetric,
-    namespace: &str,
-    step: Step,
-    scrape_seconds: u32,
-) -> TrafficQuery {
-    let window = window(step, scrape_seconds, SCRAPES_PER_RATE);
-    match metric {
-        TrafficMetric::Istio => TrafficQuery {
-            promql: format!(
-                r#"sum by (source_workload_namespace,source_workload,destination_workload) (rate(istio_requests_total{{reporter="destination",destination_workload_namespace="{namespace}"}}[{window}]))"#
-            ),
-            callee: "destination_workload",
-            caller: "source_workload",
-            caller_namespace: "source_workload_namespace",
-        },
-        TrafficMetric::ServiceGraph => TrafficQuery {
-            promql: format!(
-                "sum by (client,server) (rate(traces_service_graph_request_total[{window}]))"
-            ),
-            callee: "server",
-            caller: "client",
-            caller_namespace: "",
-        },
-        TrafficMetric::Custom(promql) => TrafficQuery {
-            promql: promql.replace("$namespace", namespace).replace("$window", &window),
-            callee: "workload",
-            caller: "caller",
-            caller_namespace: "",
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,9 +148,8 @@ mod tests {
 
     #[test]
     fn every_counter_is_read_by_a_rate_before_it_is_summed() {
-        let istio = traffic(&TrafficMetric::Istio, "shop", Step::MINUTE, 60).promql;
-        let graph = traffic(&TrafficMetric::ServiceGraph, "shop", Step::MINUTE, 60).promql;
-        for query in [cpu("shop", Step::MINUTE, 60), istio, graph] {
+        let [periods, throttled] = throttling("shop", Step::MINUTE, 60);
+        for query in [cpu("shop", Step::MINUTE, 60), periods, throttled] {
             let counters = query.matches("_total").count();
             assert_eq!((counters, query.matches("(rate(").count()), (1, 1), "{query}");
             assert!(query.starts_with("sum by ("), "a sum of counters hides resets: {query}");
@@ -203,12 +166,5 @@ mod tests {
             let last = first + 21_600 * (windows.steps() as i64 - 1);
             assert!(first - 21_600 < from && to <= last, "{from} to {to}: {first} to {last}");
         }
-    }
-
-    #[test]
-    fn a_custom_metric_has_its_placeholders_filled() {
-        let metric = TrafficMetric::Custom("rate(hits{ns=\"$namespace\"}[$window])".to_owned());
-        let query = traffic(&metric, "shop", Step::MINUTE, 15);
-        assert_eq!(query.promql, "rate(hits{ns=\"shop\"}[75s])");
     }
 }

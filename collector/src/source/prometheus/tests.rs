@@ -6,7 +6,7 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use mora_core::Step;
+use mora_core::{Indicator, Step};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -22,6 +22,13 @@ const LIMIT: &str = r#"{"status":"success","data":{"resultType":"matrix","result
     {"metric":{"pod":"cart-6b7c9d5f8-4xk2z","container":"server"},"values":[[120,"256"],[180,"256"]]}]}}"#;
 const NAMESPACES: &str = r#"{"status":"success","data":{"resultType":"vector","result":[
     {"metric":{"namespace":"kube-system"},"value":[0,"1"]}]}}"#;
+
+/// An answer to the question which metrics are there: Hubble's knows the workload, the service graph's only others.
+const PRESENT: &str = r#"{"status":"success","data":{"resultType":"vector","result":[
+    {"metric":{"mora_traffic":"service_graph","server":"elsewhere"},"value":[0,"1"]},
+    {"metric":{"mora_traffic":"hubble","destination_workload":"cart"},"value":[0,"1"]}]}}"#;
+const HUBBLE: &str = r#"{"status":"success","data":{"resultType":"matrix","result":[
+    {"metric":{"destination_workload":"cart"},"values":[[0,"2"],[60,"4"]]}]}}"#;
 
 /// A request the fake has seen.
 #[derive(Debug, Clone)]
@@ -89,7 +96,7 @@ async fn answer(
 
 fn about_cpu(seen: &Seen, _: usize) -> (StatusCode, &'static str) {
     let query = &seen.parameters["query"];
-    let body = if query.starts_with("sum by (pod,container)") { CPU } else { EMPTY };
+    let body = if query.contains("container_cpu_usage_seconds_total{") { CPU } else { EMPTY };
     (StatusCode::OK, body)
 }
 
@@ -151,6 +158,56 @@ async fn where_nothing_counts_kills_there_are_none_and_no_limits_are_asked_for()
     assert!(datasets[0].containers["server"].oom_kills.is_empty());
     let about_kills = |seen: &&Seen| seen.parameters["query"].contains("OOMKilled");
     assert_eq!(fake.seen().iter().filter(about_kills).count(), 1);
+}
+
+/// The metrics whose requests were asked for over the lookback, in order.
+fn metrics_of_requests(fake: &Fake) -> Vec<&'static str> {
+    let names = [
+        "istio_requests_total",
+        "response_total",
+        "hubble_http_requests_total",
+        "traces_service_graph_request_total",
+    ];
+    let ranges = fake.seen().into_iter().filter(|seen| seen.path.ends_with("/query_range"));
+    let of = |seen: Seen| {
+        let query = &seen.parameters["query"];
+        names.into_iter().find(|name| query.contains(&format!("(rate({name}{{")))
+    };
+    let mut found: Vec<_> = ranges.filter_map(of).collect();
+    found.dedup();
+    found
+}
+
+#[tokio::test]
+async fn only_a_metric_that_knows_the_workloads_is_asked_for_its_history() {
+    let fake = Fake::start(|seen, before| {
+        let query = &seen.parameters["query"];
+        if query.contains("mora_traffic") {
+            (StatusCode::OK, PRESENT)
+        } else if query.contains("hubble_http") {
+            (StatusCode::OK, HUBBLE)
+        } else {
+            about_cpu(seen, before)
+        }
+    })
+    .await;
+    let datasets = collect(fake.config()).await.unwrap();
+    let rate = datasets[0].request_rate.as_ref().unwrap();
+    assert_eq!(rate.values(), [Some(2.0), Some(4.0)]);
+    assert_eq!(datasets[0].indicators[&Indicator::LatencyP95].values(), rate.values());
+    assert_eq!(metrics_of_requests(&fake), ["hubble_http_requests_total"]);
+    let about_presence = |seen: &&Seen| seen.parameters["query"].contains("mora_traffic");
+    assert_eq!(fake.seen().iter().filter(about_presence).count(), 1);
+}
+
+#[tokio::test]
+async fn where_none_was_seen_lately_every_metric_is_asked_in_the_configured_order() {
+    let fake = Fake::start(about_cpu).await;
+    let traffic = vec![TrafficMetric::ServiceGraph, TrafficMetric::Linkerd];
+    let datasets = collect(PrometheusConfig { traffic, ..fake.config() }).await.unwrap();
+    assert_eq!(datasets[0].request_rate, None);
+    let asked = metrics_of_requests(&fake);
+    assert_eq!(asked, ["traces_service_graph_request_total", "response_total"]);
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 use jiff::Timestamp;
 use mora_core::{
-    CallGraph, CallRatio, Confidence, ContainerUsage, Dataset, Forecast, Indicator, OomKill,
-    Quantile, RequestRecord, ResourceClaim, Rung, Series, Signal, SignalForecast, Skill, Step,
+    Bytes, CallGraph, CallRatio, Confidence, ContainerUsage, Dataset, Forecast, ForecastPoint,
+    Indicator, Millicores, OomKill, Quantile, RequestRecord, ResourceClaim, Rung, Series, Signal,
+    SignalForecast, Skill, Step,
 };
 use proptest::prelude::*;
 
 use super::*;
-use crate::{CpuPath, Pattern, PriorityRule, Share, WhatIfError, learn_call_graph, observe};
+use crate::{
+    CpuPath, Pattern, PriorityRule, RequestShape, Share, WhatIfError, learn_call_graph, observe,
+};
 
 const SLOTS: usize = 24;
 const MIB: f64 = 1_048_576.0;
@@ -98,6 +101,7 @@ impl Scene {
             forecasts: self.forecasts.clone(),
             graph: self.graph.clone(),
             capacity: self.capacity,
+            cluster: None,
             now: now(),
             start: now(),
             slot: Step::HOUR,
