@@ -71,9 +71,10 @@ async fn gather(config: RecommendConfig, now: Timestamp) -> anyhow::Result<View>
     }
     let config = config.with_prometheus()?;
     let datasets = collect(&config, now).await?;
-    let declared = match config.cluster.kubernetes {
-        true => declared_by_cluster(&config).await?,
-        false => CallGraph::default(),
+    let declared = if config.cluster.kubernetes {
+        declared_by_cluster(&config).await?
+    } else {
+        CallGraph::default()
     };
     Ok(View::new(&assemble_graph(&datasets, &declared, &file), &datasets))
 }

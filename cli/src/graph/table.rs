@@ -7,6 +7,11 @@ use super::view::{Call, Node, View, figure};
 
 /// The workloads, then the calls.
 pub(super) fn table(view: &View) -> String {
+    let [workloads, calls] = tables(view);
+    format!("{workloads}\n{calls}\n")
+}
+
+fn tables(view: &View) -> [Table; 2] {
     let mut workloads = with_header(&["workload", "requests", "from outside"]);
     for node in &view.workloads {
         workloads.add_row(workload_row(node));
@@ -24,7 +29,7 @@ pub(super) fn table(view: &View) -> String {
         calls.add_row(call_row(view, call));
     }
     align_right(&mut calls, 2..5);
-    format!("{workloads}\n{calls}\n")
+    [workloads, calls]
 }
 
 fn with_header(names: &[&str]) -> Table {
@@ -81,7 +86,7 @@ mod tests {
 │ StatefulSet/redis ┆          ┆              │
 └───────────────────┴──────────┴──────────────┘
 ┌───────────────────┬───────────────────┬───────────────────┬────────────────┬─────────┬─────────────────────┐
-│ caller            ┆ callee            ┆ calls per request ┆ q10 to q90     ┆ windows ┆ known by            │
+│ caller            ┆ callee            ┆ calls per request ┆     q10 to q90 ┆ windows ┆ known by            │
 ╞═══════════════════╪═══════════════════╪═══════════════════╪════════════════╪═════════╪═════════════════════╡
 │ cart              ┆ StatefulSet/redis ┆              2.00 ┆                ┆         ┆ stated              │
 │ frontend          ┆ ad                ┆                 ? ┆                ┆         ┆ declared            │
@@ -89,6 +94,8 @@ mod tests {
 │ StatefulSet/redis ┆ cart              ┆            0.0100 ┆                ┆         ┆ stated              │
 └───────────────────┴───────────────────┴───────────────────┴────────────────┴─────────┴─────────────────────┘
 ";
-        assert_eq!(table(&shop()), expected);
+        // As into a file: a narrow terminal would wrap cells.
+        let found = tables(&shop()).map(|mut table| table.force_no_tty().to_string() + "\n");
+        assert_eq!(found.concat(), expected);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use mora_core::{CallGraph, CallRatio, Quantile, Step, WorkloadRef};
 use mora_planning::{Load, Traffic, propagate};
 use rand::{Rng, RngExt, SeedableRng};
@@ -78,9 +78,8 @@ fn benches(criterion: &mut Criterion) {
     }
 }
 
-criterion_group! {
-    name = propagation;
-    config = Criterion::default().sample_size(20);
-    targets = benches
+fn main() {
+    let mut criterion = Criterion::default().sample_size(20).configure_from_args();
+    benches(&mut criterion);
+    criterion.final_summary();
 }
-criterion_main!(propagation);

@@ -41,7 +41,7 @@ impl Order {
     }
 
     fn push(&mut self, component: &[NodeIndex<usize>]) {
-        for workload in component.iter().map(|node| node.index()) {
+        for workload in component.iter().map(|node| NodeIndex::index(*node)) {
             self.cycle[workload] = self.sizes.len();
             self.ranks[workload] = self.workloads.len();
             self.workloads.push(workload);

@@ -30,8 +30,8 @@ fn workload_of(
 ) -> Option<WorkloadRef> {
     let (name, namespace) = service_of(host, caller.namespace())?;
     let of_kind = |kind| WorkloadRef::new(namespace, kind, name).ok();
-    let candidates = WorkloadKind::ALL.into_iter().filter_map(of_kind);
-    candidates.into_iter().find(|workload| known.contains(workload))
+    let mut candidates = WorkloadKind::ALL.into_iter().filter_map(of_kind);
+    candidates.find(|workload| known.contains(workload))
 }
 
 /// Name and namespace of the Service at `host`; `None` where the host is outside the cluster.
@@ -43,7 +43,7 @@ fn service_of<'a>(host: &'a str, namespace: &'a str) -> Option<(&'a str, &'a str
     match (labels.as_slice(), svc) {
         (labels, Some(at)) => Some((labels[at - 2], labels[at - 1])),
         ([name], None) => Some((name, namespace)),
-        ([name, namespace], None) => Some((name, namespace)),
+        ([name, of_namespace], None) => Some((name, of_namespace)),
         _ => None,
     }
 }

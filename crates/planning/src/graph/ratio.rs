@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use mora_core::{CallRatio, Drift, Trust, empirical_quantile};
 
 use super::drift::last_change;
-use super::pairs::{Pairs, Window};
+use super::pairs::{Pairs, Sample, Window};
 
 /// Below this many calls in a typical window the median of windows is below the mean of their counts.
 const COUNTABLE_CALLS: f64 = 100.0;
@@ -106,16 +106,16 @@ fn spread(windows: &[Window], width: i64, ratio: f64) -> f64 {
 /// that adding it to the caller's variance gives back the variance that was observed.
 fn dispersion(pairs: &Pairs, ratio: f64) -> f64 {
     let width = LOCAL_SAMPLES.max(3600 / i64::from(pairs.step)) * i64::from(pairs.step);
-    let (mut beyond, mut calls, mut spans) = (0.0, 0.0, pairs.sums(width).into_iter().peekable());
+    let (mut beyond, mut calls) = (0.0, 0.0);
     let mut samples = pairs.samples.as_slice();
-    while let Some(span) = spans.next() {
+    for span in pairs.sums(width) {
         let (of_span, rest) = samples.split_at(span.samples as usize);
         samples = rest;
         if span.samples < 2.0 {
             continue;
         }
         let mean = |sum: f64| sum / span.samples;
-        let beyond_here = |s: &super::pairs::Sample| {
+        let beyond_here = |s: &Sample| {
             (s.calls - mean(span.calls)).powi(2) - (ratio * (s.rate - mean(span.rate))).powi(2)
         };
         let unbiased = span.samples / (span.samples - 1.0);
@@ -135,7 +135,6 @@ fn least_dispersion(ratio: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::pairs::Sample;
 
     fn pairs(days: i64, sample: impl Fn(i64) -> (f64, f64)) -> Pairs {
         let samples = (0..days * 1440).map(|minute| {

@@ -162,10 +162,10 @@ impl Normal {
         let Some(lower) = cholesky(&self.squares) else { return vec![f64::INFINITY; size] };
         let column = |at: usize| {
             let mut solved = vec![0.0; size];
-            for row in at..size {
+            for (row, factors) in lower.iter().enumerate().skip(at) {
                 let unit = if row == at { 1.0 } else { 0.0 };
-                let known: f64 = (at..row).map(|k| lower[row][k] * solved[k]).sum();
-                solved[row] = (unit - known) / lower[row][row];
+                let known: f64 = (at..row).map(|k| factors[k] * solved[k]).sum();
+                solved[row] = (unit - known) / factors[row];
             }
             solved.iter().map(|v| v * v).sum()
         };
@@ -176,12 +176,12 @@ impl Normal {
 /// The lower triangle whose product with its transpose is `matrix`; `None` where that is singular.
 fn cholesky(matrix: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
     let mut lower = vec![vec![0.0; matrix.len()]; matrix.len()];
-    for row in 0..matrix.len() {
+    for (row, given) in matrix.iter().enumerate() {
         for column in 0..=row {
             let known: f64 = (0..column).map(|k| lower[row][k] * lower[column][k]).sum();
-            let left = matrix[row][column] - known;
+            let left = given[column] - known;
             lower[row][column] = if row == column {
-                (left > COLLINEAR * matrix[row][row]).then(|| left.sqrt())?
+                (left > COLLINEAR * given[row]).then(|| left.sqrt())?
             } else {
                 left / lower[column][column]
             };
