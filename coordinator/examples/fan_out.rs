@@ -1,7 +1,7 @@
 //! Many workers on loopback, or the fan-out that asks them, for `scripts/bench-fan-out`.
 //!
 //! Usage: `fan_out serve COUNT FILE` or `fan_out ask FILE [RUNS]`. The first starts COUNT gRPC servers in one process, writes
-//! their addresses to FILE, one a line, and serves until its standard input ends. Each answers a full ForecastPeak after 20
+//! their addresses to FILE, one a line, and serves until its standard input ends. Each answers a full `ForecastPeak` after 20
 //! to 200 ms of its own; one in a hundred, at least one, is slow, every other of these on its first call only; behind one in a
 //! hundred, at least one, nothing listens. The second asks them all and prints one row of a table for each run; variables such as `MORA__FAN_OUT__CONCURRENCY`
 //! configure it.

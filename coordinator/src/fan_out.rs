@@ -96,6 +96,7 @@ where
     S::Future: Send + 'static,
 {
     /// A fan-out over `caller` with every circuit closed.
+    #[must_use]
     pub fn new(caller: S, limits: FanOutLimits) -> Self {
         Self {
             caller,

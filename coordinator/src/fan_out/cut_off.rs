@@ -85,7 +85,13 @@ mod tests {
     /// failed before.
     fn end((answers, failed, workers): (usize, usize, usize), taken: Duration) -> f64 {
         let began = Instant::now();
-        let limits = FanOutLimits { overall: Duration::from_secs(60), ..FanOutLimits::default() };
+        let limits = FanOutLimits {
+            overall: Duration::from_secs(60),
+            straggler_share: 0.95,
+            straggler_factor: 1.5,
+            straggler_least: Duration::from_millis(250),
+            ..FanOutLimits::default()
+        };
         let mut cut_off = CutOff::new(limits, workers, began);
         (0..failed).for_each(|_| cut_off.ended(false, began));
         (0..answers).for_each(|_| cut_off.ended(true, began + taken));

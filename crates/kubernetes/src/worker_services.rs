@@ -70,8 +70,8 @@ impl WorkerServices {
 /// `namespace/name`.
 fn full_name(service: &Service) -> String {
     let metadata = &service.metadata;
-    let part = |part: &Option<String>| part.clone().unwrap_or_default();
-    format!("{}/{}", part(&metadata.namespace), part(&metadata.name))
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    format!("{namespace}/{}", metadata.name.as_deref().unwrap_or_default())
 }
 
 /// Whose worker stands behind `service`, and its address; else what to mend.
