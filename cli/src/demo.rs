@@ -62,6 +62,7 @@ pub(crate) async fn demo(arguments: DemoArguments) -> anyhow::Result<Exit> {
         title: "A simulated Online Boutique",
         plan: &outcome.plan,
         evidence: &outcome.evidence,
+        datasets: &outcome.datasets,
         actual: &actual,
         findings: &findings(&outcome, &actual),
     };

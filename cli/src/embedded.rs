@@ -39,7 +39,7 @@ impl EmbeddedWorkers {
             let worker = Worker::open(workload, config.clone(), processors.clone()).await?;
             serving.spawn(worker.serve(server, stop.clone()));
         }
-        let endpoints = WorkerEndpoints { endpoints, endpoint_pattern: None };
+        let endpoints = WorkerEndpoints { endpoints, ..WorkerEndpoints::default() };
         Ok(Self { endpoints, stop, serving })
     }
 

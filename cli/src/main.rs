@@ -3,6 +3,8 @@
 mod backtest;
 mod demo;
 mod embedded;
+mod gather;
+mod graph;
 mod hindsight;
 mod models;
 mod progress;
@@ -29,6 +31,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Recommend requests for workloads from their history in a Prometheus
     Recommend(recommend::RecommendArguments),
+    /// Show who calls whom and how often, and how that is known
+    Graph(graph::GraphArguments),
     /// Judge MOrA and simpler rules on recorded series of your own, day by day
     Backtest(Box<backtest::BacktestArguments>),
     /// Look at, compare, roll back, export and prune the versions of a model library
@@ -44,6 +48,7 @@ async fn main() -> Exit {
     let ended = match Arguments::parse().command {
         Command::Demo(arguments) => demo::demo(arguments).await,
         Command::Recommend(arguments) => recommend::recommend(arguments).await,
+        Command::Graph(arguments) => graph::graph(arguments).await,
         Command::Backtest(arguments) => backtest::backtest(*arguments).await,
         Command::Models(arguments) => models::models(arguments),
     };

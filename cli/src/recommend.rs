@@ -1,28 +1,19 @@
 //! `mora recommend`: recommendations from a real Prometheus and, where there is one, a cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
-use jiff::{SignedDuration, Timestamp};
-use mora_collector::{
-    Collector, CollectorConfig, Lookback, MetricsSource, PrometheusConfig, PrometheusSource,
-    SourceError, TrainingConfig,
-};
-use mora_coordinator::{
-    ClusterConfig, CoordinatorConfig, FanOutConfig, Format, Outcome, exit_of, render, run_with,
-    write_whole,
-};
-use mora_core::{Dataset, Series, Step, WorkloadRef};
-use mora_kubernetes::Cluster;
-use mora_model_worker::WorkerConfig;
-use mora_planning::{Policy, statistical_plan};
-use mora_runtime::{Exit, WorkerEndpoints, load_config};
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use mora_coordinator::{Format, Outcome, exit_of, render, write_whole};
+use mora_core::{Dataset, WorkloadRef};
+use mora_planning::{observe, statistical_plan};
+use mora_runtime::Exit;
 
-use crate::embedded::EmbeddedWorkers;
-use crate::progress::{say, train_with_progress};
+use crate::gather::{
+    Gathered, RecommendConfig, SourceArguments, coordinator_config, gather, predictive,
+};
+use crate::progress::say;
 use crate::report::{Report, html};
 
 /// How requests are computed.
@@ -34,39 +25,14 @@ enum Strategy {
     Predictive,
 }
 
-/// Options of `mora recommend`; all but the outputs are also keys of the configuration file.
+/// Options of `mora recommend`.
 #[derive(Debug, Args)]
 pub(crate) struct RecommendArguments {
-    /// URL of the Prometheus, with its path prefix if it has one
-    #[arg(long, env = "PROMETHEUS_URL")]
-    prometheus: Option<String>,
-    /// Namespace to look at; may be repeated
-    #[arg(long, short)]
-    namespace: Vec<String>,
+    #[command(flatten)]
+    source: SourceArguments,
     /// How requests are computed
     #[arg(long, value_enum, default_value_t = Strategy::Statistical)]
     strategy: Strategy,
-    /// File with a bearer token for Prometheus
-    #[arg(long)]
-    prometheus_token_file: Option<PathBuf>,
-    /// File with the certificate authority of Prometheus, PEM
-    #[arg(long)]
-    prometheus_ca_file: Option<PathBuf>,
-    /// Read current requests, replicas and capacity from the cluster of the current kubeconfig context
-    #[arg(long)]
-    cluster: bool,
-    /// Context of the kubeconfig; implies --cluster
-    #[arg(long)]
-    context: Option<String>,
-    /// Hours of history
-    #[arg(long)]
-    lookback_hours: Option<u32>,
-    /// End of the history, RFC 3339; now when absent
-    #[arg(long)]
-    at: Option<Timestamp>,
-    /// YAML configuration file
-    #[arg(long)]
-    config: Option<PathBuf>,
     /// Output format: table, json or yaml
     #[arg(long, short, default_value_t = Format::Table)]
     output: Format,
@@ -75,45 +41,9 @@ pub(crate) struct RecommendArguments {
     report: Option<PathBuf>,
 }
 
-/// The configuration of `mora recommend`; see `docs/configuration.md`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RecommendConfig {
-    prometheus: PrometheusConfig,
-    lookback_hours: u32,
-    step_seconds: u32,
-    workers: WorkerEndpoints,
-    call_graph: Option<PathBuf>,
-    cluster: ClusterConfig,
-    policy: Policy,
-    training: TrainingConfig,
-    fan_out: FanOutConfig,
-}
-
-impl Default for RecommendConfig {
-    fn default() -> Self {
-        Self {
-            prometheus: PrometheusConfig::default(),
-            lookback_hours: 14 * 24,
-            step_seconds: 60,
-            workers: WorkerEndpoints::default(),
-            call_graph: None,
-            cluster: ClusterConfig::default(),
-            policy: Policy::default(),
-            training: TrainingConfig::default(),
-            fan_out: FanOutConfig::default(),
-        }
-    }
-}
-
 /// Runs the command; the plan goes to standard output.
 pub(crate) async fn recommend(arguments: RecommendArguments) -> anyhow::Result<Exit> {
-    let config = layered(&arguments)?;
-    let now = arguments.at.unwrap_or_else(Timestamp::now);
-    let mut datasets = collect(&config, now).await?;
-    if config.cluster.kubernetes {
-        merge_cluster(&config, &mut datasets, now).await?;
-    }
+    let Gathered { config, datasets, now } = gather(&arguments.source).await?;
     let outcome = match arguments.strategy {
         Strategy::Statistical => statistical(&config, datasets, now).await?,
         Strategy::Predictive => predictive(&config, datasets, now).await?,
@@ -121,11 +51,12 @@ pub(crate) async fn recommend(arguments: RecommendArguments) -> anyhow::Result<E
     print!("{}", render(&outcome.plan, arguments.output)?);
     if let Some(path) = &arguments.report {
         let (actual, findings) = (BTreeMap::new(), Vec::new());
-        let Outcome { plan, evidence } = &outcome;
+        let Outcome { plan, evidence, datasets } = &outcome;
         let report = Report {
             title: "Recommendations",
             plan,
             evidence,
+            datasets,
             actual: &actual,
             findings: &findings,
         };
@@ -133,75 +64,6 @@ pub(crate) async fn recommend(arguments: RecommendArguments) -> anyhow::Result<E
         say(&format!("report: {}", path.display()));
     }
     Ok(exit_of(&outcome.plan))
-}
-
-fn layered(arguments: &RecommendArguments) -> anyhow::Result<RecommendConfig> {
-    let mut config: RecommendConfig = load_config(arguments.config.as_deref())?;
-    let prometheus = &mut config.prometheus;
-    if let Some(url) = &arguments.prometheus {
-        prometheus.url.clone_from(url);
-    }
-    if !arguments.namespace.is_empty() {
-        prometheus.namespaces.clone_from(&arguments.namespace);
-    }
-    prometheus.bearer_token_file =
-        arguments.prometheus_token_file.clone().or(prometheus.bearer_token_file.take());
-    prometheus.ca_file = arguments.prometheus_ca_file.clone().or(prometheus.ca_file.take());
-    anyhow::ensure!(
-        !prometheus.url.is_empty(),
-        "no Prometheus is named; give its URL with --prometheus or the key `prometheus.url`"
-    );
-    anyhow::ensure!(
-        !prometheus.namespaces.is_empty(),
-        "no namespace is named; give at least one with --namespace or the key `prometheus.namespaces`"
-    );
-    config.cluster.kubernetes |= arguments.cluster || arguments.context.is_some();
-    config.cluster.context = arguments.context.clone().or(config.cluster.context.take());
-    config.lookback_hours = arguments.lookback_hours.unwrap_or(config.lookback_hours);
-    Ok(config)
-}
-
-async fn collect(
-    config: &RecommendConfig,
-    now: Timestamp,
-) -> anyhow::Result<BTreeMap<WorkloadRef, Dataset>> {
-    let source = PrometheusSource::new(config.prometheus.clone())?;
-    say(&format!("reading {} h of history from {}", config.lookback_hours, source.describe()));
-    let step = Step::from_seconds(config.step_seconds).unwrap_or(Step::MINUTE);
-    let to = step.floor(now);
-    let from = to - SignedDuration::from_hours(i64::from(config.lookback_hours));
-    let datasets = source.collect(&Lookback { from, to, step }).await?;
-    Ok(datasets.into_iter().map(|dataset| (dataset.workload.clone(), dataset)).collect())
-}
-
-/// Takes claims and replicas from the cluster and leaves out what no longer exists there.
-async fn merge_cluster(
-    config: &RecommendConfig,
-    datasets: &mut BTreeMap<WorkloadRef, Dataset>,
-    now: Timestamp,
-) -> anyhow::Result<()> {
-    let cluster = Cluster::connect(config.cluster.context.as_deref()).await?;
-    let observed = cluster.workloads(&config.prometheus.namespaces).await?;
-    let existing: BTreeSet<&WorkloadRef> = observed.iter().map(|w| &w.workload).collect();
-    datasets.retain(|workload, _| existing.contains(workload));
-    for workload in &observed {
-        let Some(dataset) = datasets.get_mut(&workload.workload) else {
-            say(&format!("{} has no history in Prometheus and is left out", workload.workload));
-            continue;
-        };
-        let replicas = vec![Some(f64::from(workload.replicas))];
-        dataset.replicas = Series::new(now, Step::MINUTE, replicas).ok();
-        for (container, claim) in &workload.containers {
-            if let Some(usage) = dataset.containers.get_mut(container) {
-                usage.claim = *claim;
-            }
-        }
-    }
-    anyhow::ensure!(
-        !datasets.is_empty(),
-        "no workload of the cluster has history in Prometheus; check --namespace and that both belong together"
-    );
-    Ok(())
 }
 
 async fn statistical(
@@ -213,10 +75,11 @@ async fn statistical(
     let coordinator = coordinator_config(config, &config.workers);
     let capacity = mora_coordinator::capacity(&coordinator, &managed).await?;
     let slot = coordinator.slot();
+    let graph = mora_core::CallGraph::default();
     let evidence = mora_planning::Evidence {
-        datasets,
+        observed: observe(&datasets, &graph, &config.policy, (now, slot)),
         forecasts: BTreeMap::new(),
-        graph: mora_core::CallGraph::default(),
+        graph,
         capacity,
         now,
         start: slot.floor(now),
@@ -224,62 +87,5 @@ async fn statistical(
         slots: coordinator.slots(),
     };
     let plan = statistical_plan("statistical", &evidence, &config.policy);
-    Ok(Outcome { plan, evidence })
-}
-
-async fn predictive(
-    config: &RecommendConfig,
-    datasets: BTreeMap<WorkloadRef, Dataset>,
-    now: Timestamp,
-) -> anyhow::Result<Outcome> {
-    let running = datasets.keys().any(|workload| config.workers.resolve(workload).is_some());
-    if running {
-        return Ok(run_with(&coordinator_config(config, &config.workers), datasets, now).await?);
-    }
-    let library = tempfile::tempdir().context("cannot make a temporary folder for the models")?;
-    let worker_config =
-        WorkerConfig { library: library.path().to_owned(), ..WorkerConfig::default() };
-    let workers = EmbeddedWorkers::start(datasets.keys().cloned(), &worker_config).await?;
-    say("no worker is configured: training one per workload here");
-    let collector = Collector::new(
-        Box::new(Collected(datasets.values().cloned().collect())),
-        CollectorConfig {
-            workers: workers.endpoints().clone(),
-            training: TrainingConfig { concurrency: 64, ..config.training.clone() },
-            ..CollectorConfig::default()
-        },
-    );
-    collector.collect(now).await?;
-    train_with_progress(&collector, now).await;
-    let outcome = run_with(&coordinator_config(config, workers.endpoints()), datasets, now).await;
-    workers.stop().await?;
-    Ok(outcome?)
-}
-
-fn coordinator_config(config: &RecommendConfig, workers: &WorkerEndpoints) -> CoordinatorConfig {
-    CoordinatorConfig {
-        workers: workers.clone(),
-        call_graph: config.call_graph.clone(),
-        cluster: config.cluster.clone(),
-        policy: config.policy.clone(),
-        slot_seconds: config.training.slot_seconds,
-        fan_out: config.fan_out,
-        ..CoordinatorConfig::default()
-    }
-}
-
-/// What was collected already, as a source.
-struct Collected(Vec<Dataset>);
-
-impl MetricsSource for Collected {
-    fn collect<'a>(
-        &'a self,
-        _: &'a Lookback,
-    ) -> futures::future::BoxFuture<'a, Result<Vec<Dataset>, SourceError>> {
-        Box::pin(async { Ok(self.0.clone()) })
-    }
-
-    fn describe(&self) -> String {
-        "series collected before".to_owned()
-    }
+    Ok(Outcome { plan, evidence, datasets })
 }

@@ -5,7 +5,7 @@ mod style;
 
 use std::collections::BTreeMap;
 
-use mora_core::{Bytes, Plan, Recommendation, Series, Source, WorkloadRef};
+use mora_core::{Bytes, Dataset, Plan, Recommendation, Series, Source, WorkloadRef};
 use mora_planning::Evidence;
 
 use self::plot::plot;
@@ -16,6 +16,8 @@ pub(crate) struct Report<'a> {
     pub(crate) title: &'a str,
     pub(crate) plan: &'a Plan,
     pub(crate) evidence: &'a Evidence,
+    /// The histories that are drawn.
+    pub(crate) datasets: &'a BTreeMap<WorkloadRef, Dataset>,
     /// CPU used on the planned day, in cores over all pods, where it is known.
     pub(crate) actual: &'a BTreeMap<WorkloadRef, Series>,
     /// Sentences for the top of the page.

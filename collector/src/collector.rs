@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use mora_core::{Dataset, Step, WorkloadRef};
+use mora_discovery::discover;
 use mora_proto::v1;
 use mora_runtime::with_causes;
 use tokio_util::sync::CancellationToken;
@@ -72,6 +73,10 @@ impl Collector {
     /// once. A worker whose version is not due for a new fit keeps it.
     pub async fn train(&self, now: Timestamp) -> TrainingRound {
         let training = &self.config.training;
+        let found = discover(&self.config.workers).await;
+        for warning in &found.warnings {
+            tracing::warn!("{warning}");
+        }
         let mut round = TrainingRound::default();
         let mut due = Vec::new();
         for (workload, record) in self.records().iter() {
@@ -79,7 +84,7 @@ impl Collector {
             else {
                 continue;
             };
-            match self.config.workers.resolve(workload) {
+            match found.workers.resolve(workload) {
                 Some(endpoint) => due.push((endpoint, dataset)),
                 None => round.without_worker.push(workload.clone()),
             }
@@ -169,7 +174,7 @@ pub fn log_round(round: &TrainingRound) {
         tracing::error!("{}", with_causes(error));
     }
     for workload in &round.without_worker {
-        tracing::warn!(%workload, "has no worker; add it to workers.endpoints or set workers.endpoint_pattern");
+        tracing::warn!(%workload, "has no worker; add it to workers.endpoints, or set workers.endpoint_pattern or workers.discovery");
     }
     let (trained, kept, failed) = (round.trained.len(), round.kept.len(), round.failed.len());
     if trained + kept + failed > 0 {

@@ -1,9 +1,14 @@
-//! Asking model-workers and the collector over gRPC.
+//! Asking model-workers, the collector and another coordinator over gRPC.
+
+mod recommendations;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use mora_core::{Dataset, Forecast, Signal, WorkloadRef};
 use mora_proto::v1::collector_service_client::CollectorServiceClient;
 use mora_proto::v1::forecast_service_client::ForecastServiceClient;
@@ -12,38 +17,64 @@ use mora_runtime::EndpointError;
 use thiserror::Error;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
+use tower::Service;
 
 use mora_planning::ForecastRequest;
 
-use crate::fan_out::{AskError, AskWorker, Endpoint};
+use crate::channels::Channels;
+use crate::fan_out::{Ask, AskError};
+
+pub use recommendations::{CoordinatorClient, CoordinatorError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Datasets fetched at once: the collector has to copy each.
 const EXPORTS_AT_ONCE: usize = 4;
 
 /// Asks workers over gRPC.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct GrpcWorkers {
+#[derive(Debug, Clone)]
+pub struct GrpcWorkers {
     /// Told to the worker, which gives up then too.
-    pub(crate) deadline: Duration,
+    deadline: Duration,
+    channels: Arc<Channels>,
 }
 
-impl AskWorker for GrpcWorkers {
-    async fn ask(
-        &self,
-        workload: &WorkloadRef,
-        endpoint: &Endpoint,
-        request: &ForecastRequest,
-    ) -> Result<Forecast, AskError> {
-        let channel = mora_runtime::channel(&endpoint.0, CONNECT_TIMEOUT.min(self.deadline))
-            .map_err(|error| AskError::Permanent(error.to_string()))?;
-        let mut message = Request::new(peak_to_wire(workload, request));
+impl GrpcWorkers {
+    /// Asks with `deadline` per call and keeps at most `kept` connections open for further calls.
+    #[must_use]
+    pub fn new(deadline: Duration, kept: usize) -> Self {
+        let connect_timeout = CONNECT_TIMEOUT.min(deadline);
+        Self { deadline, channels: Arc::new(Channels::new(connect_timeout, kept)) }
+    }
+
+    async fn ask(self, ask: Ask) -> Result<Forecast, AskError> {
+        let endpoint = &ask.endpoint;
+        let channel =
+            if ask.apart { self.channels.apart(endpoint) } else { self.channels.shared(endpoint) };
+        let channel = channel.map_err(|error| AskError::Permanent(error.to_string()))?;
+        let mut message = Request::new(peak_to_wire(&ask.workload, &ask.request));
         message.set_timeout(self.deadline);
         let answer = ForecastServiceClient::new(channel).forecast_peak(message).await;
-        let answer = answer.map_err(|status| ask_error(endpoint, &status))?.into_inner();
-        Forecast::try_from(answer).map_err(|field| {
-            AskError::Permanent(format!("the worker at {endpoint} answered with a bad {field}"))
-        })
+        let answer = answer.map_err(|status| ask_error(&status)).inspect_err(|error| {
+            if matches!(error, AskError::Transient(_)) {
+                self.channels.forget(endpoint);
+            }
+        })?;
+        Forecast::try_from(answer.into_inner())
+            .map_err(|field| AskError::Permanent(format!("it answered with a bad {field}")))
+    }
+}
+
+impl Service<Ask> for GrpcWorkers {
+    type Response = Forecast;
+    type Error = AskError;
+    type Future = BoxFuture<'static, Result<Forecast, AskError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), AskError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, ask: Ask) -> Self::Future {
+        self.clone().ask(ask).boxed()
     }
 }
 
@@ -59,19 +90,22 @@ fn peak_to_wire(workload: &WorkloadRef, request: &ForecastRequest) -> v1::Foreca
     }
 }
 
-fn ask_error(endpoint: &Endpoint, status: &Status) -> AskError {
-    let transient = matches!(
-        status.code(),
-        Code::Unavailable | Code::ResourceExhausted | Code::Aborted | Code::DeadlineExceeded
-    );
+/// What a failed call means; a caller that names the worker says which.
+fn ask_error(status: &Status) -> AskError {
     let reason = match status.code() {
-        Code::Unavailable => format!("no worker answers at {endpoint}"),
-        Code::DeadlineExceeded | Code::Cancelled => {
-            format!("the worker at {endpoint} did not answer in time")
-        }
-        _ => format!("the worker at {endpoint} refused: {}", status.message()),
+        Code::Unavailable => "nothing answers there".to_owned(),
+        Code::DeadlineExceeded | Code::Cancelled => "it did not answer in time".to_owned(),
+        _ => format!("it refused: {}", status.message()),
     };
-    if transient { AskError::Transient(reason) } else { AskError::Permanent(reason) }
+    match status.code() {
+        // A deadline that the transport sees pass first is reported as cancelled.
+        Code::Unavailable
+        | Code::ResourceExhausted
+        | Code::Aborted
+        | Code::DeadlineExceeded
+        | Code::Cancelled => AskError::Transient(reason),
+        _ => AskError::Permanent(reason),
+    }
 }
 
 /// Why the collector's data cannot be used.

@@ -1,12 +1,15 @@
 //! The coordinator's configuration.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mora_core::{Bytes, Millicores, Step, WorkloadRef};
 use mora_runtime::WorkerEndpoints;
 use serde::{Deserialize, Serialize};
 
 use mora_planning::Policy;
+
+use crate::FanOutLimits;
 
 /// Whom to ask and what to allow; see `docs/configuration.md`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,7 +35,7 @@ pub struct CoordinatorConfig {
     pub state: Option<PathBuf>,
     /// Plans kept in that folder, at least 2.
     pub keep_plans: usize,
-    /// Deadlines and concurrency of the fan-out.
+    /// How workers are asked.
     pub fan_out: FanOutConfig,
 }
 
@@ -50,8 +53,8 @@ pub struct ClusterConfig {
     pub memory_allocatable: Option<Bytes>,
 }
 
-/// Deadlines and concurrency of the fan-out.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+/// How workers are asked; see `docs/configuration.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FanOutConfig {
     /// Longest wait for one answer, in milliseconds.
@@ -62,11 +65,65 @@ pub struct FanOutConfig {
     pub concurrency: usize,
     /// Further tries after a transient failure.
     pub retries: u32,
+    /// Further tries for all workers together, as a share of their number from 0 to 1; ten are always allowed.
+    pub retry_share: f64,
+    /// A worker is asked a second time when it takes this many times as long as nine in ten of the others; 0 for never.
+    pub hedge_factor: f64,
+    /// Second calls for all workers together, as a share of their number.
+    pub hedge_share: f64,
+    /// Share of workers that must have answered before the time of the rest is bounded; 1 for never.
+    pub straggler_share: f64,
+    /// The rest have this many times as long as that share took.
+    pub straggler_factor: f64,
+    /// The least the rest have beyond that share, in milliseconds, where a hundred answered; ten times as long where
+    /// ten did.
+    pub straggler_least_ms: u64,
+    /// Failures in a row after which a worker is left alone; 0 for never.
+    pub breaker_failures: u32,
+    /// How long it is left alone before it is tried again, in milliseconds.
+    pub breaker_pause_ms: u64,
+    /// Connections a server keeps open from one plan to the next.
+    pub kept_connections: usize,
 }
 
 impl Default for FanOutConfig {
     fn default() -> Self {
-        Self { per_call_ms: 3000, overall_ms: 15_000, concurrency: 64, retries: 1 }
+        let limits = FanOutLimits::default();
+        let millis = |duration: Duration| duration.as_millis() as u64;
+        Self {
+            per_call_ms: millis(limits.per_call),
+            overall_ms: millis(limits.overall),
+            concurrency: limits.concurrency,
+            retries: limits.retries,
+            retry_share: limits.retry_share,
+            hedge_factor: limits.hedge_factor,
+            hedge_share: limits.hedge_share,
+            straggler_share: limits.straggler_share,
+            straggler_factor: limits.straggler_factor,
+            straggler_least_ms: millis(limits.straggler_least),
+            breaker_failures: limits.breaker_failures,
+            breaker_pause_ms: millis(limits.breaker_pause),
+            kept_connections: 128,
+        }
+    }
+}
+
+impl From<FanOutConfig> for FanOutLimits {
+    fn from(config: FanOutConfig) -> Self {
+        Self {
+            per_call: Duration::from_millis(config.per_call_ms),
+            overall: Duration::from_millis(config.overall_ms),
+            concurrency: config.concurrency,
+            retries: config.retries,
+            retry_share: config.retry_share,
+            hedge_factor: config.hedge_factor,
+            hedge_share: config.hedge_share,
+            straggler_share: config.straggler_share,
+            straggler_factor: config.straggler_factor,
+            straggler_least: Duration::from_millis(config.straggler_least_ms),
+            breaker_failures: config.breaker_failures,
+            breaker_pause: Duration::from_millis(config.breaker_pause_ms),
+        }
     }
 }
 

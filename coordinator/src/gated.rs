@@ -6,15 +6,19 @@ use jiff::Timestamp;
 use mora_planning::{GateState, Surroundings, gate};
 
 use crate::store::Remembered;
-use crate::{CoordinatorConfig, Outcome, RunError, Store, StoreError, run};
+use crate::{CoordinatorConfig, Outcome, RunError, Store, StoreError, Workers, run_asking};
 
-/// Makes one plan at `now` as [`run`] does, lets the change gate decide about it, and remembers both where `state`
+/// Makes one plan at `now` as [`run_asking`] does, lets the change gate decide about it, and remembers both where `state`
 /// is configured.
 ///
-/// Fails as [`run`] does, and when the plan cannot be remembered: a decision that the next run does not know of must
+/// Fails as [`run_asking`] does, and when the plan cannot be remembered: a decision that the next run does not know of must
 /// not be followed.
-pub async fn run_gated(config: &CoordinatorConfig, now: Timestamp) -> Result<Outcome, RunError> {
-    let outcome = run(config, now).await?;
+pub async fn run_gated(
+    workers: &Workers,
+    config: &CoordinatorConfig,
+    now: Timestamp,
+) -> Result<Outcome, RunError> {
+    let outcome = run_asking(workers, config, now).await?;
     let config = config.clone();
     // Another run may hold the folder; waiting for it must not hold up other answers.
     let decided = tokio::task::spawn_blocking(move || decide(&config, outcome));
@@ -40,9 +44,8 @@ fn apply(
     outcome: &mut Outcome,
     remembered: Option<Remembered>,
 ) -> GateState {
-    let Outcome { plan, evidence } = outcome;
-    let surroundings =
-        Surroundings { graph: &evidence.graph, datasets: &evidence.datasets, now: evidence.now };
+    let Outcome { plan, evidence, datasets } = outcome;
+    let surroundings = Surroundings { graph: &evidence.graph, datasets, now: evidence.now };
     if let Some(remembered) = &remembered {
         plan.warnings.extend(remembered.warnings.iter().cloned());
     }
@@ -57,7 +60,7 @@ mod tests {
     use mora_core::{
         Bytes, CallGraph, ContainerUsage, Dataset, Decision, Millicores, Series, Step, Verdict,
     };
-    use mora_planning::{Evidence, Policy, statistical_plan};
+    use mora_planning::{Evidence, Policy, observe, statistical_plan};
     use tempfile::TempDir;
 
     use super::*;
@@ -77,18 +80,20 @@ mod tests {
         usage.claim.memory_request = Some(Bytes::from_mebibytes(110));
         let mut dataset = Dataset::new("shop/cart".parse().unwrap());
         dataset.containers.insert("server".to_owned(), usage);
+        let datasets = BTreeMap::from([(dataset.workload.clone(), dataset)]);
+        let (graph, policy) = (CallGraph::default(), Policy::default());
         let evidence = Evidence {
-            datasets: BTreeMap::from([(dataset.workload.clone(), dataset)]),
+            observed: observe(&datasets, &graph, &policy, (now, Step::HOUR)),
             forecasts: BTreeMap::new(),
-            graph: CallGraph::default(),
+            graph,
             capacity: None,
             now,
             start: now,
             slot: Step::HOUR,
             slots: 24,
         };
-        let plan = statistical_plan("p", &evidence, &Policy::default());
-        Outcome { plan, evidence }
+        let plan = statistical_plan("p", &evidence, &policy);
+        Outcome { plan, evidence, datasets }
     }
 
     fn decision(config: &CoordinatorConfig, minutes: usize) -> Decision {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use jiff::Timestamp;
-use mora_coordinator::{CoordinatorConfig, Format, exit_of, render, run_gated, serve, write_whole};
+use mora_coordinator::{
+    CoordinatorConfig, Format, Workers, exit_of, render, run_gated, serve, write_whole,
+};
 use mora_runtime::{
     Exit, GrpcServer, init_telemetry, install_crypto_provider, load_config, report, until_stopped,
 };
@@ -46,7 +48,7 @@ async fn started(arguments: Arguments) -> anyhow::Result<Exit> {
 }
 
 async fn plan_once(config: CoordinatorConfig, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let outcome = run_gated(&config, Timestamp::now()).await?;
+    let outcome = run_gated(&Workers::once(config.fan_out), &config, Timestamp::now()).await?;
     let text = render(&outcome.plan, arguments.output)?;
     match &arguments.output_file {
         Some(path) => write_whole(path, &text)?,

@@ -5,19 +5,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mora_core::{
-    Bytes, CallGraph, Capacity, Dataset, Forecast, Millicores, Plan, Quantile, WorkloadRef,
-};
+use mora_core::{Bytes, CallGraph, Capacity, Dataset, Millicores, Plan, Quantile, WorkloadRef};
+use mora_discovery::discover;
 use mora_kubernetes::{Cluster, ClusterError};
 use thiserror::Error;
 
-use crate::client::{CollectorError, GrpcWorkers, fetch_datasets};
+use crate::client::{CollectorError, fetch_datasets};
 use mora_planning::{
-    Evidence, ForecastRequest, GraphError, declared_graph, learn_call_graph, plan,
+    Evidence, ForecastRequest, GraphError, assemble_graph, declared_graph, drift_warnings, observe,
+    plan,
 };
 
-use crate::fan_out::{Endpoint, FanOutLimits, fan_out};
-use crate::{CoordinatorConfig, StoreError};
+use crate::fan_out::{Answers, Endpoint};
+use crate::{CoordinatorConfig, StoreError, Workers};
 
 const COLLECTOR_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -26,7 +26,7 @@ const COLLECTOR_DEADLINE: Duration = Duration::from_secs(30);
 pub enum RunError {
     /// Nothing names a workload.
     #[error(
-        "there is no workload to plan for; set `collector`, `workers.endpoints` or `workloads`"
+        "there is no workload to plan for; set `collector`, `workers.endpoints`, `workers.discovery` or `workloads`"
     )]
     NoWorkloads,
     /// The collector gives no data and no worker is configured to forecast without it.
@@ -68,6 +68,8 @@ pub struct Outcome {
     pub plan: Plan,
     /// The evidence, from which the plan can be made again.
     pub evidence: Evidence,
+    /// The histories behind the evidence.
+    pub datasets: BTreeMap<WorkloadRef, Dataset>,
 }
 
 /// Makes one plan at `now` with usage from the configured collector.
@@ -75,12 +77,21 @@ pub struct Outcome {
 /// A collector that cannot be reached is fatal only when no worker is configured either; a worker
 /// that cannot be reached puts its workload on the baseline. Fails when nothing can be recommended.
 pub async fn run(config: &CoordinatorConfig, now: Timestamp) -> Result<Outcome, RunError> {
+    run_asking(&Workers::once(config.fan_out), config, now).await
+}
+
+/// Makes one plan as [`run`] does, and asks `workers`, which live on after it.
+pub async fn run_asking(
+    workers: &Workers,
+    config: &CoordinatorConfig,
+    now: Timestamp,
+) -> Result<Outcome, RunError> {
     let mut warnings = Vec::new();
     let datasets = match &config.collector {
         None => BTreeMap::new(),
         Some(endpoint) => match fetch_datasets(endpoint, COLLECTOR_DEADLINE).await {
             Ok(datasets) => datasets,
-            Err(error) if config.workers.endpoints.is_empty() && config.workloads.is_empty() => {
+            Err(error) if !config.workers.names_workers() && config.workloads.is_empty() => {
                 return Err(error.into());
             }
             Err(error) => {
@@ -89,7 +100,7 @@ pub async fn run(config: &CoordinatorConfig, now: Timestamp) -> Result<Outcome, 
             }
         },
     };
-    let mut outcome = run_with(config, datasets, now).await?;
+    let mut outcome = plan_asking(workers, config, datasets, now).await?;
     outcome.plan.warnings.extend(warnings);
     Ok(outcome)
 }
@@ -100,6 +111,17 @@ pub async fn run_with(
     datasets: BTreeMap<WorkloadRef, Dataset>,
     now: Timestamp,
 ) -> Result<Outcome, RunError> {
+    plan_asking(&Workers::once(config.fan_out), config, datasets, now).await
+}
+
+async fn plan_asking(
+    workers: &Workers,
+    config: &CoordinatorConfig,
+    datasets: BTreeMap<WorkloadRef, Dataset>,
+    now: Timestamp,
+) -> Result<Outcome, RunError> {
+    let found = discover(&config.workers).await;
+    let config = &CoordinatorConfig { workers: found.workers, ..config.clone() };
     let workloads = workloads(config, &datasets);
     if workloads.is_empty() {
         return Err(RunError::NoWorkloads);
@@ -108,16 +130,18 @@ pub async fn run_with(
     let start = slot.floor(now);
     let risk_price = config.policy.risk_price;
     let request = ForecastRequest { start, slot, slots, quantiles: quantiles(config), risk_price };
-    let forecasts = ask(config, &workloads, &request).await;
+    let forecasts = ask(workers, config, &workloads, &request).await;
     let graph = call_graph(config, &datasets)?;
     let capacity = capacity(config, &workloads).await?;
-    let evidence = Evidence { datasets, forecasts, graph, capacity, now, start, slot, slots };
+    let observed = observe(&datasets, &graph, &config.policy, (now, slot));
+    let evidence = Evidence { observed, forecasts, graph, capacity, now, start, slot, slots };
     let id = now.strftime("%Y%m%dT%H%M%S%3fZ").to_string();
-    let plan = plan(&id, &evidence, &config.policy);
+    let mut plan = plan(&id, &evidence, &config.policy);
+    plan.warnings.extend(found.warnings);
     if plan.recommendations.is_empty() {
         return Err(RunError::Nothing(plan.warnings.join(" ")));
     }
-    Ok(Outcome { plan, evidence })
+    Ok(Outcome { plan, evidence, datasets })
 }
 
 fn workloads(
@@ -136,24 +160,17 @@ fn quantiles(config: &CoordinatorConfig) -> Vec<Quantile> {
 }
 
 async fn ask(
+    workers: &Workers,
     config: &CoordinatorConfig,
     workloads: &BTreeSet<WorkloadRef>,
     request: &ForecastRequest,
-) -> BTreeMap<WorkloadRef, Result<Forecast, String>> {
+) -> Answers {
     let endpoint = |w: &WorkloadRef| Some((w.clone(), Endpoint(config.workers.resolve(w)?)));
     let known: BTreeMap<_, _> = workloads.iter().filter_map(endpoint).collect();
     let reason = "no worker is configured for it; see `workers` in the configuration";
     let unknown = workloads.iter().filter(|workload| !known.contains_key(workload));
     let unknown: Vec<_> = unknown.map(|w| (w.clone(), Err(reason.to_owned()))).collect();
-    let limits = FanOutLimits {
-        per_call: Duration::from_millis(config.fan_out.per_call_ms),
-        overall: Duration::from_millis(config.fan_out.overall_ms),
-        concurrency: config.fan_out.concurrency,
-        retries: config.fan_out.retries,
-    };
-    tracing::info!("asking {} workers", known.len());
-    let mut forecasts =
-        fan_out(&GrpcWorkers { deadline: limits.per_call }, known, request, limits).await;
+    let mut forecasts = workers.ask(known, request).await;
     forecasts.extend(unknown);
     forecasts
 }
@@ -162,9 +179,17 @@ fn call_graph(
     config: &CoordinatorConfig,
     datasets: &BTreeMap<WorkloadRef, Dataset>,
 ) -> Result<CallGraph, RunError> {
-    let Some(path) = config.call_graph.clone() else {
-        return Ok(learn_call_graph(datasets));
+    let file = match config.call_graph.clone() {
+        Some(path) => read_call_graph(path)?,
+        None => CallGraph::default(),
     };
+    let graph = assemble_graph(datasets, &CallGraph::default(), &file);
+    drift_warnings(&graph).iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok(graph)
+}
+
+/// The call graph written in the file `path`; fails when that cannot be read or understood.
+pub fn read_call_graph(path: PathBuf) -> Result<CallGraph, RunError> {
     let text = std::fs::read_to_string(&path)
         .map_err(|source| RunError::ReadGraph { path: path.clone(), source })?;
     declared_graph(&text).map_err(|source| RunError::Graph { path, source })

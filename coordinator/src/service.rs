@@ -20,7 +20,7 @@ use tonic::{Request, Response, Status};
 
 use mora_planning::{CpuPath, WhatIfError, what_if};
 
-use crate::{CoordinatorConfig, Outcome, run, run_gated};
+use crate::{CoordinatorConfig, Outcome, Workers, run_asking, run_gated};
 
 const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
 /// Outcomes remembered: a day of plans every half an hour.
@@ -39,6 +39,7 @@ pub async fn serve(
     let readiness = Readiness::unready(&SERVICES).await;
     readiness.ready().await;
     let service = Service {
+        workers: Workers::kept(config.fan_out),
         config,
         plans: Mutex::default(),
         newest: watch::Sender::new(None),
@@ -49,6 +50,7 @@ pub async fn serve(
 
 struct Service {
     config: CoordinatorConfig,
+    workers: Workers,
     plans: Mutex<VecDeque<Arc<Outcome>>>,
     newest: watch::Sender<Option<Arc<Outcome>>>,
     stop: CancellationToken,
@@ -69,9 +71,9 @@ impl RecommendationService for Service {
         let now = Timestamp::now();
         // A plan by other rules than the configured ones agrees with none of the runs before it.
         let outcome = if request == v1::RecommendRequest::default() {
-            run_gated(&config, now).await
+            run_gated(&self.workers, &config, now).await
         } else {
-            run(&config, now).await
+            run_asking(&self.workers, &config, now).await
         };
         let outcome = Arc::new(outcome.map_err(|error| run_status(&error))?);
         self.remember(&outcome);
@@ -189,10 +191,12 @@ fn what_if_status(error: &WhatIfError) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FanOutConfig;
 
     fn config_for(quantile: f64) -> Result<CoordinatorConfig, FieldError> {
         let service = Service {
             config: CoordinatorConfig::default(),
+            workers: Workers::once(FanOutConfig::default()),
             plans: Mutex::default(),
             newest: watch::Sender::new(None),
             stop: CancellationToken::new(),

@@ -65,11 +65,14 @@ impl ForecastService for Service {
         &self,
         request: Request<v1::ListModelsRequest>,
     ) -> Result<Response<v1::ListModelsResponse>, Status> {
-        self.check_workload(request.into_inner().workload)?;
+        if let Some(workload) = request.into_inner().workload {
+            self.check_workload(Some(workload))?;
+        }
         self.current().await?;
         let versions = self.0.library.versions().map_err(|error| library_status(&error))?;
         let models = versions.iter().map(|version| self.describe(version)).collect();
-        Ok(Response::new(v1::ListModelsResponse { models }))
+        let workload = Some((&self.0.workload).into());
+        Ok(Response::new(v1::ListModelsResponse { models, workload }))
     }
 }
 

@@ -117,9 +117,16 @@ impl Running {
     }
 
     async fn models(&self) -> Vec<v1::Model> {
-        let request = v1::ListModelsRequest { workload: Some((&workload()).into()) };
+        self.list(Some((&workload()).into())).await.unwrap().models
+    }
+
+    async fn list(
+        &self,
+        workload: Option<v1::WorkloadRef>,
+    ) -> Result<v1::ListModelsResponse, tonic::Status> {
         let mut client = ForecastServiceClient::new(self.channel.clone());
-        client.list_models(request).await.unwrap().into_inner().models
+        let answer = client.list_models(v1::ListModelsRequest { workload }).await;
+        answer.map(tonic::Response::into_inner)
     }
 }
 
@@ -138,6 +145,18 @@ async fn a_trained_worker_answers_and_answers_the_same_after_a_restart() {
     let restarted = Running::start(library.path()).await;
     assert_eq!(restarted.forecast().await.unwrap(), before);
     restarted.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_says_which_workload_it_serves_to_one_who_does_not_know() {
+    let library = tempfile::tempdir().unwrap();
+    let worker = Running::start(library.path()).await;
+    let own = worker.list(None).await.unwrap();
+    assert_eq!((own.workload, own.models), (Some((&workload()).into()), Vec::new()));
+    let other: mora_core::WorkloadRef = "shop/other".parse().unwrap();
+    let refused = worker.list(Some((&other).into())).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
+    worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 pub(crate) mod dataset;
 mod forecast;
+mod justification;
 mod plan;
 mod series;
 pub(crate) mod time;

@@ -13,5 +13,5 @@ pub use cluster_metrics::write_cluster_metrics;
 pub use open_metrics::{MetricKind, OpenMetricsWriter};
 pub use process::{Process, ProcessError, free_port};
 pub use prometheus::{Measured, Prometheus, PrometheusError, QueryError};
-pub use recording::{Origin, Recording, RecordingError};
+pub use recording::{BoutiqueDay, Origin, Recording, RecordingError};
 pub use system::{System, SystemError, long_histories, mora};

@@ -88,9 +88,7 @@ impl Recording {
     /// says so. The last workload with a memory limit reaches it two hours before the end. Fails when a file is absent from the folder or malformed.
     pub fn load(now: Timestamp) -> Result<Self, RecordingError> {
         let newest = Step::MINUTE.floor(now.saturating_sub(Self::AGE).unwrap_or(now));
-        let folder = env::var_os("MORA_SHARED_DATA").map(PathBuf::from);
-        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-        let mut recording = match folder.or_else(|| beside.is_dir().then_some(beside)) {
+        let mut recording = match shared_data() {
             Some(folder) => Self::recorded(folder, newest),
             None => Self::simulated(newest),
         }?;
@@ -108,7 +106,7 @@ impl Recording {
     fn recorded(folder: PathBuf, newest: Timestamp) -> Result<Self, RecordingError> {
         let pods = open(&folder, boutique::PODS_FILE)?;
         let calls = open(&folder, boutique::CALLS_FILE)?;
-        let mut datasets = boutique::read(pods, calls, newest)?;
+        let (mut datasets, _) = boutique::read(pods, calls, newest)?;
         datasets.extend(seasonal::read(open(&folder, seasonal::FILE)?, newest)?);
         datasets.sort_by(|a, b| a.workload.cmp(&b.workload));
         Ok(Self { origin: Origin::Recorded(folder), datasets, newest })
@@ -116,18 +114,60 @@ impl Recording {
 
     /// Nine days of the boutique at the load of the recorded day, which one pod per workload serves.
     fn simulated(newest: Timestamp) -> Result<Self, RecordingError> {
-        // Past the test harness, which keeps what `println!` writes to itself.
-        let told = writeln!(
-            io::stdout(),
-            "the recorded data is not on this machine (MORA_SHARED_DATA); simulated days stand in"
-        );
-        told.map_err(RecordingError::Output)?;
+        say_simulated()?;
         let end = newest.saturating_add(Step::MINUTE.times(1)).unwrap_or(newest);
         let mut options = BoutiqueOptions::new(1, end);
         (options.days, options.frontend_rate) = (9, 8.6);
         let datasets = Boutique::new(options)?.datasets();
         Ok(Self { origin: Origin::Simulated, datasets, newest })
     }
+}
+
+/// A day of the Online Boutique by the minute, and when it was disturbed.
+#[derive(Debug, Clone)]
+pub struct BoutiqueDay {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// One per workload, ordered by workload.
+    pub datasets: Vec<Dataset>,
+    /// The minutes in which a fault was injected, ascending.
+    pub faults: Vec<Timestamp>,
+}
+
+impl BoutiqueDay {
+    /// The recorded day, moved to end at `newest`; found as [`Recording::load`] finds it. Where it is not,
+    /// a simulated day without faults stands in, and standard output says so.
+    ///
+    /// Fails when a file is absent from the folder or malformed.
+    pub fn load(newest: Timestamp) -> Result<Self, RecordingError> {
+        if let Some(folder) = shared_data() {
+            let pods = open(&folder, boutique::PODS_FILE)?;
+            let calls = open(&folder, boutique::CALLS_FILE)?;
+            let (datasets, faults) = boutique::read(pods, calls, newest)?;
+            return Ok(Self { origin: Origin::Recorded(folder), datasets, faults });
+        }
+        say_simulated()?;
+        let mut options = BoutiqueOptions::new(1, newest);
+        (options.days, options.frontend_rate) = (1, 8.6);
+        let datasets = Boutique::new(options)?.datasets();
+        Ok(Self { origin: Origin::Simulated, datasets, faults: Vec::new() })
+    }
+}
+
+/// The folder with the recorded data, if it is on this machine.
+fn shared_data() -> Option<PathBuf> {
+    let folder = env::var_os("MORA_SHARED_DATA").map(PathBuf::from);
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    folder.or_else(|| beside.is_dir().then_some(beside))
+}
+
+fn say_simulated() -> Result<(), RecordingError> {
+    // Past the test harness, which keeps what `println!` writes to itself.
+    let told = writeln!(
+        io::stdout(),
+        "the recorded data is not on this machine (MORA_SHARED_DATA); simulated days stand in"
+    );
+    told.map_err(RecordingError::Output)
 }
 
 /// The kill of every pod that was observed at `killed`, each at its limit.

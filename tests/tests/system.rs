@@ -4,10 +4,14 @@
 mod backtest;
 #[path = "system/bad_input.rs"]
 mod bad_input;
+#[path = "system/call_graph.rs"]
+mod call_graph;
 #[path = "system/crate_graph.rs"]
 mod crate_graph;
 #[path = "system/demo.rs"]
 mod demo;
+#[path = "system/graph.rs"]
+mod graph;
 #[path = "system/models.rs"]
 mod models;
 #[path = "system/onnx.rs"]

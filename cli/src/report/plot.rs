@@ -62,7 +62,7 @@ fn memory_lines(report: &Report<'_>, recommendation: &Recommendation) -> Vec<Lin
 
 fn signal_lines(report: &Report<'_>, recommendation: &Recommendation, signal: Signal) -> Vec<Line> {
     let workload = &recommendation.workload;
-    let history = report.evidence.datasets.get(workload).and_then(|d| d.signals().remove(&signal));
+    let history = report.datasets.get(workload).and_then(|d| d.signals().remove(&signal));
     let mut lines: Vec<Line> = history
         .map(|series| series.between(report.plan.start - HISTORY, report.plan.start))
         .map(|series| Line { class: "history", points: maxima(&series) })

@@ -20,14 +20,15 @@ mod text;
 mod workload;
 
 pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
-pub use call_graph::{CallGraph, CallRatio};
+pub use call_graph::{CallGraph, CallRatio, Drift, Trust};
 pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
 pub use decision::{Decision, Verdict};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
 pub use indicator::Indicator;
 pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
-    Capacity, Cut, ForecastPoint, Justification, Plan, PlanStatus, Recommendation, Source, Target,
+    Capacity, Cause, Cut, ForecastPoint, Justification, Part, Plan, PlanStatus, Recommendation,
+    Source, Target,
 };
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};

@@ -168,8 +168,79 @@ pub struct Justification {
     /// is not known.
     #[serde(default)]
     pub request_record: Option<RequestRecord>,
+    /// What the CPU request per replica is made of, in millicores; the parts add up to the target.
+    #[serde(default)]
+    pub cpu_parts: Vec<Part>,
+    /// What the memory request per replica is made of, in bytes; the parts add up to the target.
+    #[serde(default)]
+    pub memory_parts: Vec<Part>,
+    /// Start of the slot that decided about CPU; `None` for a baseline.
+    #[serde(default)]
+    pub decided_by: Option<Timestamp>,
+    /// First observation behind the numbers; `None` where there is no history.
+    #[serde(default)]
+    pub data_from: Option<Timestamp>,
+    /// The instant after the newest observation behind the numbers; `None` where it is not known.
+    #[serde(default)]
+    pub data_until: Option<Timestamp>,
     /// What the reader should know, each a sentence.
     pub notes: Vec<String>,
+}
+
+/// One part of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Where it comes from.
+    pub cause: Cause,
+    /// How much it adds, in the resource's smallest unit; negative where it takes away.
+    pub amount: i64,
+}
+
+/// Where a part of a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The median of the workload's own forecast.
+    OwnForecast,
+    /// The statistical rule.
+    Baseline,
+    /// What the request path or quantile lies above the median, and for memory the margin.
+    Margin,
+    /// The load that callers will send.
+    Callers,
+    /// Earlier use of memory, or a kill for lack of it.
+    History,
+    /// The smallest and largest request allowed.
+    Bounds,
+    /// What the cluster could not give.
+    Cluster,
+}
+
+impl Cause {
+    /// All causes, in the order parts are listed.
+    pub const ALL: [Self; 7] = [
+        Self::OwnForecast,
+        Self::Baseline,
+        Self::Margin,
+        Self::Callers,
+        Self::History,
+        Self::Bounds,
+        Self::Cluster,
+    ];
+
+    /// The cause in words for a table.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OwnForecast => "own forecast, median",
+            Self::Baseline => "statistical baseline",
+            Self::Margin => "safety margin",
+            Self::Callers => "load of callers",
+            Self::History => "earlier use",
+            Self::Bounds => "bounds",
+            Self::Cluster => "cluster and policy",
+        }
+    }
 }
 
 /// An amount that policy took away.

@@ -22,7 +22,7 @@ const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-l
 /// A cluster whose API is read.
 #[derive(Clone)]
 pub struct Cluster {
-    client: Client,
+    pub(crate) client: Client,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -194,4 +194,4 @@ fn runs_on(pod: &Pod, nodes: &BTreeSet<&str>) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

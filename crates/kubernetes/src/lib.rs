@@ -1,4 +1,4 @@
-//! What MOrA reads from the Kubernetes API: workloads with their requests, and what nodes can give.
+//! What MOrA reads from the Kubernetes API: workloads with their requests, what nodes can give, and where workers are.
 //!
 //! Everything is read with `list`, page by page, with a deadline for each page; nothing is changed.
 
@@ -8,7 +8,9 @@ mod list;
 mod observed;
 mod owner;
 mod requests;
+mod worker_services;
 
 pub use cluster::Cluster;
 pub use error::ClusterError;
 pub use observed::ObservedWorkload;
+pub use worker_services::WorkerServices;

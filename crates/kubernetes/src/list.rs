@@ -37,14 +37,44 @@ where
         + DeserializeOwned
         + Debug,
 {
+    list_of(client, namespaces, &ListParams::default()).await
+}
+
+/// The objects of a namespaced kind with the labels `selector`: of `namespaces`, or of all of them if it is empty.
+pub(crate) async fn list_labelled<K>(
+    client: &Client,
+    namespaces: &[String],
+    selector: &str,
+) -> Result<Vec<K>, ClusterError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug,
+{
+    list_of(client, namespaces, &ListParams::default().labels(selector)).await
+}
+
+async fn list_of<K>(
+    client: &Client,
+    namespaces: &[String],
+    wanted: &ListParams,
+) -> Result<Vec<K>, ClusterError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug,
+{
     if namespaces.is_empty() {
-        return list_all(client).await;
+        let api = Api::<K>::all(client.clone());
+        return list_pages(&api, wanted, &listing::<K>(String::new())).await;
     }
     let mut objects = Vec::new();
     for namespace in namespaces {
         let scope = format!(" in namespace {namespace}");
         let api = Api::<K>::namespaced(client.clone(), namespace);
-        objects.extend(list_pages(&api, &listing::<K>(scope)).await?);
+        objects.extend(list_pages(&api, wanted, &listing::<K>(scope)).await?);
     }
     Ok(objects)
 }
@@ -54,18 +84,23 @@ pub(crate) async fn list_all<K>(client: &Client) -> Result<Vec<K>, ClusterError>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    list_pages(&Api::all(client.clone()), &listing::<K>(String::new())).await
+    let wanted = ListParams::default();
+    list_pages(&Api::all(client.clone()), &wanted, &listing::<K>(String::new())).await
 }
 
 fn listing<K: Resource<DynamicType = ()>>(scope: String) -> Listing {
     Listing { group: K::group(&()).into_owned(), resource: K::plural(&()).into_owned(), scope }
 }
 
-async fn list_pages<K>(api: &Api<K>, listing: &Listing) -> Result<Vec<K>, ClusterError>
+async fn list_pages<K>(
+    api: &Api<K>,
+    wanted: &ListParams,
+    listing: &Listing,
+) -> Result<Vec<K>, ClusterError>
 where
     K: Clone + DeserializeOwned + Debug,
 {
-    let first = ListParams::default().limit(PAGE_SIZE);
+    let first = wanted.clone().limit(PAGE_SIZE);
     let (mut objects, mut parameters, mut restarted) = (Vec::new(), first.clone(), false);
     loop {
         let answer = timeout(PAGE_DEADLINE, api.list(&parameters)).await.map_err(|_| {

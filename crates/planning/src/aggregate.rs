@@ -2,27 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
 use mora_core::{
-    CallRatio, Dataset, Forecast, Justification, Quantile, Series, Signal, SignalForecast, Step,
-    WorkloadRef,
+    CallRatio, Forecast, Justification, Quantile, Signal, SignalForecast, Step, WorkloadRef,
 };
 
-use crate::Evidence;
 use crate::evidence::Inputs;
-use crate::graph::external_share;
 use crate::load_to_cpu::{LoadToCpu, elasticity};
 use crate::normal::normal_quantile;
 use crate::propagate::{Load, Traffic, propagate};
+use crate::{Evidence, Observed};
 
-/// A history shorter than this has not seen enough to be trusted over the callers' load.
-const YOUNG: SignedDuration = SignedDuration::from_hours(72);
 /// An entry that is forecast this far above all it ever received is heading for unseen load.
 const SURGE: f64 = 1.1;
 /// An entry that causes less than this share of a workload's load does not decide about it.
 const MINOR_SHARE: f64 = 0.1;
 /// A path is multiplied by at most this for the callers' load: CPU without a measured slope follows no further.
 const MOST_FACTOR: f64 = 2.0;
+/// A caller throttled in this share of its history sent less than it would have.
+const OFTEN_THROTTLED: f64 = 0.05;
 /// Pinball loss over the baseline's where no back-test says better.
 const UNKNOWN_LOSS: f64 = 1.0;
 
@@ -108,12 +105,12 @@ impl<'a> Application<'a> {
     }
 
     /// How much more a young or surging workload needs than its history shows, in [1, 2], and why.
-    pub(crate) fn raise_of_baseline(&self, dataset: &Dataset) -> Option<(f64, String)> {
-        let rate = dataset.request_rate.as_ref()?;
-        let propagated = self.propagated(&dataset.workload)?;
-        let surging = (0..propagated.len()).any(|slot| self.surging(&dataset.workload, slot));
-        let factor = elasticity(rate.observed().reduce(f64::max)?, highest(&propagated));
-        let reason = match (is_young(dataset), surging) {
+    pub(crate) fn raise_of_baseline(&self, workload: &WorkloadRef) -> Option<(f64, String)> {
+        let observed = self.inputs.evidence.observed.get(workload)?;
+        let propagated = self.propagated(workload)?;
+        let surging = (0..propagated.len()).any(|slot| self.surging(workload, slot));
+        let factor = elasticity(observed.rate.as_ref()?.most, highest(&propagated));
+        let reason = match (observed.is_young(), surging) {
             (true, _) => "its history is younger than 3 days",
             (_, true) => "an entry heads for load it never had",
             _ => return None,
@@ -151,14 +148,15 @@ impl<'a> Application<'a> {
         rates: &Rates<'_>,
         why: &mut Justification,
     ) -> Vec<f64> {
-        let dataset = self.inputs.evidence.datasets.get(workload);
-        let model = dataset.map_or(LoadToCpu::Proportional, LoadToCpu::learn);
-        let young = dataset.is_some_and(is_young);
+        let observed = self.inputs.evidence.observed.get(workload);
+        let model = observed.map_or(LoadToCpu::Proportional, |observed| observed.load_to_cpu);
+        let young = observed.is_some_and(Observed::is_young);
         let weight = if young { 0.0 } else { self.own_weight(workload) };
         let cpu = |slot: usize, rate: f64| model.cpu(own[slot], rates.own[slot], rate);
+        let hidden = self.throttled_callers(workload);
         let agreed = |slot: usize| {
             let blend = weight * rates.own[slot] + (1.0 - weight) * rates.propagated[slot];
-            let overrides = self.surging(workload, slot);
+            let overrides = !hidden.is_empty() || self.surging(workload, slot);
             if overrides { blend.max(rates.propagated[slot]) } else { blend }
         };
         let busiest = highest_slot(rates.propagated);
@@ -168,6 +166,9 @@ impl<'a> Application<'a> {
             why.notes.push(
                 "its history is younger than 3 days, so the callers' load decides".to_owned(),
             );
+        }
+        if let Some(caller) = hidden.first() {
+            why.notes.push(format!("{caller} was throttled, so part of its demand is not in this workload's history and the callers' load is a minimum"));
         }
         if (0..own.len()).any(|slot| self.surging(workload, slot)) {
             why.notes.push(
@@ -214,6 +215,23 @@ impl<'a> Application<'a> {
         origins.iter().any(|(entry, rate)| *rate >= MINOR_SHARE * total && leaves(entry))
     }
 
+    /// The callers with a fair share of the load that their CPU limit often held back.
+    ///
+    /// What they did not send their callees have never seen (Nodens, ATC 2023).
+    fn throttled_callers<'w>(&'w self, workload: &'w WorkloadRef) -> Vec<&'w WorkloadRef> {
+        let busiest = self.traffic.loads.get(workload).map_or(0, |load| highest_slot(&load.mean));
+        let received = self.traffic.loads.get(workload).map_or(0.0, |load| highest(&load.mean));
+        let throttled = |caller: &WorkloadRef| {
+            let observed = self.inputs.evidence.observed.get(caller);
+            observed.and_then(|o| o.throttled_share).is_some_and(|share| share >= OFTEN_THROTTLED)
+        };
+        let callers = self.traffic.graph.callers(workload).filter(|(caller, call)| {
+            let load = self.traffic.loads.get(caller).and_then(|load| load.mean.get(busiest));
+            call.ratio * load.copied().unwrap_or(0.0) >= MINOR_SHARE * received
+        });
+        callers.map(|(caller, _)| caller).filter(|caller| throttled(caller)).collect()
+    }
+
     /// The weight of the own rate forecast: the loss of the callers' load over the sum of both losses.
     ///
     /// The callers' load errs as their own forecasts do, and by the spread of the call ratios.
@@ -257,7 +275,7 @@ fn highest_slot(path: &[f64]) -> usize {
 fn entries(evidence: &Evidence, quantile: Quantile) -> BTreeMap<WorkloadRef, Load> {
     let every = evidence.workloads().into_iter().chain(evidence.graph.workloads());
     let load = |workload: &WorkloadRef| {
-        let share = external_share(workload, &evidence.graph, &evidence.datasets);
+        let share = external_share(evidence, workload);
         let (median, upper, at) = own_rate(evidence, workload, quantile)?;
         (share > 0.0).then(|| outside(share, &median, &upper, at))
     };
@@ -276,12 +294,11 @@ fn own_rate(
         let (_, median) = path_at(signal, Quantile::new(0.5).ok()?)?;
         return Some((median.to_vec(), upper.to_vec(), at));
     }
-    let (_, slots) = evidence.datasets.get(workload)?.request_rate.as_ref()?.slots(evidence.slot);
-    let mut largest: Vec<f64> = slots.iter().flatten().map(|slot| slot.max).collect();
-    largest.sort_by(f64::total_cmp);
-    let level = |probability| mora_core::empirical_quantile(&largest, probability);
+    let levels = &evidence.observed.get(workload)?.rate.as_ref()?.levels;
+    let (at, upper) = levels.range(quantile..).next().or_else(|| levels.last_key_value())?;
+    let (_, median) = levels.range(Quantile::new(0.5).ok()?..).next()?;
     let path = |value| vec![value; evidence.slots];
-    Some((path(level(0.5)?), path(level(quantile.get())?), quantile))
+    Some((path(*median), path(*upper), *at))
 }
 
 fn outside(share: f64, median: &[f64], upper: &[f64], quantile: Quantile) -> Load {
@@ -298,29 +315,24 @@ fn outside(share: f64, median: &[f64], upper: &[f64], quantile: Quantile) -> Loa
 
 /// In which slots the rate is forecast above everything observed; `None` without both.
 fn surge(evidence: &Evidence, workload: &WorkloadRef, quantile: Quantile) -> Option<Vec<bool>> {
-    let observed = evidence.datasets.get(workload)?.request_rate.as_ref()?;
-    let most = observed.observed().reduce(f64::max)?;
+    let most = evidence.observed.get(workload)?.rate.as_ref()?.most;
     let signal = evidence.forecast(workload).ok()?.signals.get(&Signal::RequestRate)?;
     let (_, upper) = path_at(signal, quantile)?;
     Some(upper.iter().map(|rate| *rate > SURGE * most).collect())
 }
 
-fn is_young(dataset: &Dataset) -> bool {
-    let signals = dataset.signals();
-    let starts = signals.values().filter_map(|series| {
-        series.values().iter().position(Option::is_some).map(|first| series.time(first))
-    });
-    match (starts.min(), dataset.end()) {
-        (Some(start), Some(end)) => end.duration_since(start) < YOUNG,
-        _ => false,
-    }
+/// The share of a workload's load that comes from outside: as observed, all of it where nobody calls it and nothing
+/// was observed, else nothing.
+fn external_share(evidence: &Evidence, workload: &WorkloadRef) -> f64 {
+    let observed = evidence.observed.get(workload).map(|observed| observed.external_share);
+    let called = || evidence.graph.callers(workload).any(|(_, call)| call.ratio > 0.0);
+    observed.unwrap_or_else(|| if called() { 0.0 } else { 1.0 })
 }
 
 /// The spacing at which request rates were observed, a minute where none was.
 fn rate_step(evidence: &Evidence) -> Step {
-    let steps =
-        evidence.datasets.values().filter_map(|d| d.request_rate.as_ref().map(Series::step));
-    steps.min().unwrap_or(Step::MINUTE)
+    let rates = evidence.observed.values().filter_map(|observed| observed.rate.as_ref());
+    rates.map(|rate| rate.step).min().unwrap_or(Step::MINUTE)
 }
 
 #[cfg(test)]

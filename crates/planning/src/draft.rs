@@ -1,7 +1,7 @@
 //! What one container needs, before the cluster has a say.
 
 use mora_core::{
-    Bytes, Dataset, Forecast, Justification, Millicores, Quantile, ResourceClaim, Signal,
+    Bytes, Cause, Forecast, Justification, Millicores, Quantile, ResourceClaim, Signal,
     SignalForecast, Source, WorkloadRef,
 };
 
@@ -10,6 +10,8 @@ use crate::baseline::memory_baseline;
 use crate::cpu_path::Chosen;
 use crate::evidence::Inputs;
 use crate::memory::kept;
+use crate::parts::{complete, parts};
+use crate::{Observed, ObservedContainer};
 
 /// The need for one resource, per replica.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,12 +38,13 @@ pub(crate) struct Draft {
     pub(crate) justification: Justification,
 }
 
-/// One container's part of its workload.
-struct Part {
+/// One container's share of its workload.
+struct Container<'a> {
     container: String,
     claim: ResourceClaim,
     cpu_share: f64,
     memory_share: f64,
+    observed: Option<&'a ObservedContainer>,
 }
 
 /// The needs of a workload's containers by its forecast.
@@ -55,19 +58,25 @@ pub(crate) fn forecast_drafts(
     let cpu = application.adjusted_cpu(forecast).ok_or("its forecast has no CPU")?;
     let signal = &forecast.signals[&Signal::Cpu];
     let chosen = Chosen::new(signal, policy).ok_or("its forecast has no CPU")?;
-    let dataset = evidence.datasets.get(&forecast.workload);
-    let replicas = dataset.map_or(forecast.replicas, Dataset::current_replicas).max(1);
+    let observed = evidence.observed.get(&forecast.workload);
+    let replicas = observed.map_or(forecast.replicas, |observed| observed.replicas).max(1);
     let source =
         Source::Forecast { rung: signal.rung, model_version: forecast.model_version.clone() };
     let mut drafts = Vec::new();
-    for part in parts(forecast, dataset) {
+    for part in containers(forecast, observed) {
         let share = part.cpu_share / f64::from(replicas);
         let need = cpu_need(forecast, &cpu, chosen.path, share);
-        let (memory, memory_note) = memory_need(forecast, &part, application.inputs)?;
+        let slot = policy.requests.deciding_slot(&need.slots);
+        let memory = memory_need(forecast, &part, application.inputs)?;
         let notes = cpu.justification.notes.iter().chain(&chosen.notes).cloned();
         let justification = Justification {
             request_record: chosen.record,
-            notes: notes.chain(memory_note).collect(),
+            cpu_parts: cpu_parts(signal, &cpu, chosen.path, (slot, share)),
+            memory_parts: memory.parts,
+            decided_by: Some(forecast.slot_start(slot)),
+            data_from: observed.and_then(|observed| observed.data_from),
+            data_until: Some(forecast.data_until),
+            notes: notes.chain(memory.note).collect(),
             ..cpu.justification.clone()
         };
         drafts.push(Draft {
@@ -76,7 +85,7 @@ pub(crate) fn forecast_drafts(
             replicas,
             claim: part.claim,
             cpu: need,
-            memory,
+            memory: memory.need,
             source: source.clone(),
             justification,
         });
@@ -85,19 +94,22 @@ pub(crate) fn forecast_drafts(
 }
 
 /// The containers that were observed; where none was, the pod as a whole under the workload's name.
-fn parts(forecast: &Forecast, dataset: Option<&Dataset>) -> Vec<Part> {
-    let observed = dataset.into_iter().flat_map(|dataset| {
-        dataset.shares().into_iter().map(|(container, (cpu_share, memory_share))| {
-            let claim = dataset.containers[&container].claim;
-            Part { container, claim, cpu_share, memory_share }
-        })
-    });
-    let parts: Vec<Part> = observed.collect();
-    if !parts.is_empty() {
-        return parts;
+fn containers<'a>(forecast: &Forecast, observed: Option<&'a Observed>) -> Vec<Container<'a>> {
+    let containers = observed.into_iter().flat_map(|observed| &observed.containers);
+    let part = |(name, container): (&String, &'a ObservedContainer)| Container {
+        container: name.clone(),
+        claim: container.claim,
+        cpu_share: container.cpu_share,
+        memory_share: container.memory_share,
+        observed: Some(container),
+    };
+    let found: Vec<Container<'a>> = containers.map(part).collect();
+    if !found.is_empty() {
+        return found;
     }
     let container = forecast.workload.name().to_owned();
-    vec![Part { container, claim: ResourceClaim::default(), cpu_share: 1.0, memory_share: 1.0 }]
+    let claim = ResourceClaim::default();
+    vec![Container { container, claim, cpu_share: 1.0, memory_share: 1.0, observed: None }]
 }
 
 /// `share` of the CPU by `path`, adjusted; the bounds are the median and the highest quantile, adjusted alike.
@@ -119,26 +131,51 @@ fn median(paths: &std::collections::BTreeMap<Quantile, Vec<f64>>) -> Option<&Vec
     paths.iter().find(|(quantile, _)| quantile.get() >= 0.5).map(|(_, path)| path)
 }
 
-/// Memory is the same in every slot: what a process holds it seldom gives back. With a sentence where its history
-/// raised it.
+/// What one replica's CPU in the deciding slot is made of.
+fn cpu_parts(
+    signal: &SignalForecast,
+    cpu: &AdjustedCpu,
+    path: &[f64],
+    (slot, share): (usize, f64),
+) -> Vec<mora_core::Part> {
+    let at = |path: &[f64]| path.get(slot).copied().unwrap_or(0.0) * share;
+    let total = |cores: f64| Millicores::from_cores(cores).unwrap_or_default().get();
+    parts(&[
+        (Cause::OwnForecast, total(at(median(&signal.paths).map_or(&[], Vec::as_slice)))),
+        (Cause::Margin, total(at(path))),
+        (Cause::Callers, total(at(&cpu.adjusted(path)))),
+    ])
+}
+
+/// A container's need for memory and where it comes from.
+struct MemoryNeed {
+    need: Need<Bytes>,
+    parts: Vec<mora_core::Part>,
+    /// A sentence where its history raised it.
+    note: Option<String>,
+}
+
+/// Memory is the same in every slot: what a process holds it seldom gives back.
 fn memory_need(
     forecast: &Forecast,
-    part: &Part,
+    part: &Container<'_>,
     inputs: Inputs<'_>,
-) -> Result<(Need<Bytes>, Option<String>), String> {
+) -> Result<MemoryNeed, String> {
     let Inputs { evidence, policy } = inputs;
-    let dataset = evidence.datasets.get(&forecast.workload);
-    let usage = dataset.and_then(|dataset| dataset.containers.get(&part.container));
-    let need = match forecast.signals.get(&Signal::Memory) {
+    let (need, mut parts) = match forecast.signals.get(&Signal::Memory) {
         Some(signal) => forecast_memory(signal, part.memory_share, inputs),
-        None => usage
-            .and_then(|usage| memory_baseline(usage, policy, evidence.slots))
-            .ok_or("its forecast has no memory and its history not enough of it")?,
+        None => {
+            let need = part.observed.and_then(|container| container.baseline.as_ref().ok());
+            let need = need.ok_or("its forecast has no memory and its history not enough of it")?;
+            (memory_baseline(need, evidence.slots), parts(&[(Cause::Baseline, need.memory.get())]))
+        }
     };
-    Ok(match usage {
-        Some(usage) => kept(need, usage, policy, evidence.now),
+    let (need, note) = match part.observed {
+        Some(container) => kept(need, container, policy, evidence.now),
         None => (need, None),
-    })
+    };
+    complete(&mut parts, Cause::History, need.slots.first().copied().unwrap_or_default().get());
+    Ok(MemoryNeed { need, parts, note })
 }
 
 /// `share` of the memory by the policy's quantile and margin.
@@ -146,16 +183,18 @@ fn forecast_memory(
     signal: &SignalForecast,
     share: f64,
     Inputs { evidence, policy }: Inputs<'_>,
-) -> Need<Bytes> {
+) -> (Need<Bytes>, Vec<mora_core::Part>) {
     let margin = 1.0 + policy.memory_margin.get();
     let amount = |path: Option<&[f64]>, factor: f64| {
         let bytes = highest(path.unwrap_or_default()) * factor * share;
         Bytes::from_measured(bytes).unwrap_or_default()
     };
     let target = amount(path_at(signal, policy.quantile).map(|(_, path)| path), margin);
-    Need {
+    let lower = amount(median(&signal.paths).map(Vec::as_slice), 1.0).min(target);
+    let need = Need {
         slots: vec![target; evidence.slots],
-        lower: amount(median(&signal.paths).map(Vec::as_slice), 1.0).min(target),
+        lower,
         upper: amount(signal.paths.values().next_back().map(Vec::as_slice), margin).max(target),
-    }
+    };
+    (need, parts(&[(Cause::OwnForecast, lower.get()), (Cause::Margin, target.get())]))
 }

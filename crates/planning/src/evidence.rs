@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use mora_core::{CallGraph, Capacity, Dataset, Forecast, Quantile, RiskPrice, Step, WorkloadRef};
+use mora_core::{CallGraph, Capacity, Forecast, Quantile, RiskPrice, Step, WorkloadRef};
+use serde::{Deserialize, Serialize};
 
-use crate::{Policy, validate};
+use crate::{Observed, Policy, validate};
 
 /// What is known when a plan is made; the same evidence and policy give the same plan.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Small enough to be saved with the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// Usage history by workload; a workload can be missing.
-    pub datasets: BTreeMap<WorkloadRef, Dataset>,
+    /// What was observed, by workload; a workload can be missing.
+    pub observed: BTreeMap<WorkloadRef, Observed>,
     /// What each worker answered, or why there is no answer, as a sentence without a full stop.
     pub forecasts: BTreeMap<WorkloadRef, Result<Forecast, String>>,
     /// Who calls whom.
@@ -53,7 +56,7 @@ pub(crate) struct Inputs<'a> {
 impl Evidence {
     /// The workloads a plan could be about: observed or asked for a forecast.
     pub(crate) fn workloads(&self) -> BTreeSet<&WorkloadRef> {
-        self.datasets.keys().chain(self.forecasts.keys()).collect()
+        self.observed.keys().chain(self.forecasts.keys()).collect()
     }
 
     /// The forecast of `workload` if it answers this plan's slots, else the reason it does not.

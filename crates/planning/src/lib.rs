@@ -10,12 +10,17 @@ mod cycles;
 mod draft;
 mod evidence;
 mod fit_to_capacity;
+mod flow;
+mod gamma;
 mod gate;
 mod graph;
 mod load_to_cpu;
 mod memory;
 mod network;
 mod normal;
+mod observed;
+mod order;
+mod parts;
 mod plan;
 mod policy;
 mod priority;
@@ -27,10 +32,16 @@ mod windows;
 
 pub use evidence::{Evidence, ForecastRequest};
 pub use gate::{GateRules, GateState, RegressionRules, Surroundings, gate};
-pub use graph::{GraphError, declared_graph, learn_call_graph};
+pub use graph::{
+    GraphError, assemble_graph, declared_by_hosts, declared_graph, drift_warnings, external_share,
+    learn_call_graph,
+};
+pub use load_to_cpu::LoadToCpu;
+pub use observed::{BaselineNeed, Observed, ObservedContainer, ObservedRate, observe};
 pub use plan::{plan, statistical_plan};
 pub use policy::{
     Allowed, CpuPath, Pattern, Policy, PriorityRule, RequestShape, Share, ShareError,
 };
+pub use propagate::{Load, Traffic, propagate};
 pub use validate::{PathName, Rejection, validate};
 pub use what_if::{WhatIfError, what_if};

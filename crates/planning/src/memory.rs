@@ -1,23 +1,23 @@
 //! What a container's history keeps its memory request above: earlier use and out-of-memory kills.
 
 use jiff::Timestamp;
-use mora_core::{Bytes, ContainerUsage, OomKill};
+use mora_core::{Bytes, OomKill};
 
-use crate::Policy;
 use crate::draft::Need;
+use crate::{ObservedContainer, Policy};
 
-/// `need` at `now`, raised by what `usage` calls for under `policy`, and a sentence where that raised it.
+/// `need` at `now`, raised by what the history of `container` calls for under `policy`, and a sentence where that raised it.
 ///
 /// Never below `need`, and never below what an unexpired kill calls for.
 pub(crate) fn kept(
     need: Need<Bytes>,
-    usage: &ContainerUsage,
+    container: &ObservedContainer,
     policy: &Policy,
     now: Timestamp,
 ) -> (Need<Bytes>, Option<String>) {
     let wanted = need.slots.iter().copied().max().unwrap_or_default();
-    let held = policy.memory_ratchet.after(&usage.daily_memory(now), wanted);
-    match policy.oom.deciding(&usage.oom_kills, now) {
+    let held = policy.memory_ratchet.after(&container.daily_memory, wanted);
+    match policy.oom.deciding(&container.oom_kills, now) {
         Some((kill, least)) if least > held => {
             let least = least.ceil_mebibyte();
             let need = Need { lower: need.lower.max(least), ..raised(need, least) };
@@ -55,10 +55,8 @@ fn oom_note(kill: &OomKill, least: Bytes, policy: &Policy) -> String {
 mod tests {
     use super::*;
     use jiff::SignedDuration;
-    use mora_core::{OomRule, Ratchet, Series, Step};
+    use mora_core::{OomRule, Ratchet, ResourceClaim};
     use proptest::prelude::*;
-
-    const DAY: i64 = 86_400;
 
     fn now() -> Timestamp {
         Timestamp::from_second(1_700_006_400).unwrap()
@@ -77,16 +75,15 @@ mod tests {
         OomKill { killed, pod: "cart-0".to_owned(), peak }
     }
 
-    /// A pod observed once a day, the last time now.
-    fn usage(days: &[u64], kills: Vec<OomKill>) -> ContainerUsage {
-        let step = Step::from_seconds(DAY as u32).unwrap();
-        let start = now() - step.times(days.len().saturating_sub(1));
-        let values = days.iter().map(|bytes| Some(*bytes as f64)).collect();
-        let series = Series::new(start, step, values).unwrap();
-        ContainerUsage {
-            memory: [("cart-0".to_owned(), series)].into(),
+    /// A container observed once a day, the last time now.
+    fn usage(days: &[u64], kills: Vec<OomKill>) -> ObservedContainer {
+        ObservedContainer {
+            claim: ResourceClaim::default(),
+            cpu_share: 1.0,
+            memory_share: 1.0,
+            baseline: Err("no history".to_owned()),
+            daily_memory: days.iter().map(|bytes| Some(Bytes::new(*bytes))).collect(),
             oom_kills: kills.into_iter().collect(),
-            ..ContainerUsage::default()
         }
     }
 

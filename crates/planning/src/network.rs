@@ -1,29 +1,27 @@
-//! The call graph as indices, and how much of one request at a workload arrives at every other.
+//! The call graph as indices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, VecDeque};
 
 use mora_core::{CallGraph, WorkloadRef};
 
-/// A change below this share of the largest gain is rounding.
-const SETTLED: f64 = 1e-13;
-/// Sweeps after which a cycle counts as settled; cycles that need more have been opened before.
-const MAX_SWEEPS: usize = 5000;
-
-/// One edge of the graph, between indices into [`Network::workloads`].
+/// One edge that carries load, between indices into [`Network::workloads`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Edge {
     pub(crate) caller: usize,
     pub(crate) callee: usize,
     pub(crate) ratio: f64,
     pub(crate) spread: f64,
+    pub(crate) dispersion: f64,
 }
 
 /// The call graph and every other workload that receives load, by index.
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
     pub(crate) workloads: Vec<WorkloadRef>,
-    /// In order of caller, then callee.
+    /// Those with a ratio above 0, in order of caller, then callee.
     pub(crate) edges: Vec<Edge>,
+    /// Where the edges of each caller start, and behind the last of them where they end.
+    starts: Vec<usize>,
 }
 
 impl Network {
@@ -32,18 +30,20 @@ impl Network {
         graph: &'a CallGraph,
         others: impl Iterator<Item = &'a WorkloadRef>,
     ) -> Self {
-        let mut index: BTreeMap<WorkloadRef, usize> =
-            graph.workloads().into_iter().chain(others).map(|w| (w.clone(), 0)).collect();
-        for (position, value) in index.values_mut().enumerate() {
-            *value = position;
-        }
-        let edges = graph.edges().map(|(caller, callee, call)| Edge {
-            caller: index[caller],
-            callee: index[callee],
+        let names: BTreeSet<&WorkloadRef> = graph.workloads().into_iter().chain(others).collect();
+        let workloads: Vec<WorkloadRef> = names.into_iter().cloned().collect();
+        let index = |workload: &WorkloadRef| workloads.binary_search(workload).unwrap_or_default();
+        let edges = graph.edges().filter(|(_, _, call)| call.ratio > 0.0);
+        let edge = |(caller, callee, call): (&_, &_, &mora_core::CallRatio)| Edge {
+            caller: index(caller),
+            callee: index(callee),
             ratio: call.ratio,
             spread: call.spread,
-        });
-        Self { edges: edges.collect(), workloads: index.into_keys().collect() }
+            dispersion: call.dispersion,
+        };
+        let edges: Vec<Edge> = edges.map(edge).collect();
+        let starts = starts(&edges, workloads.len());
+        Self { workloads, edges, starts }
     }
 
     /// The index of `workload`, if it is in the network.
@@ -51,33 +51,43 @@ impl Network {
         self.workloads.binary_search(workload).ok()
     }
 
-    /// The edges that start at `caller`.
-    pub(crate) fn calls(&self, caller: usize) -> &[Edge] {
-        let first = self.edges.partition_point(|edge| edge.caller < caller);
-        let last = self.edges.partition_point(|edge| edge.caller <= caller);
-        &self.edges[first..last]
+    /// Number of workloads.
+    pub(crate) const fn len(&self) -> usize {
+        self.workloads.len()
     }
 
-    /// Requests that arrive at every workload for one request that enters at `source`.
-    ///
-    /// Each sweep follows the calls one edge further: a graph without cycles settles exactly, after
-    /// as many sweeps as its longest path has edges; a damped cycle settles geometrically.
-    pub(crate) fn gains(&self, source: usize) -> Vec<f64> {
-        let mut gains = vec![0.0; self.workloads.len()];
-        gains[source] = 1.0;
-        for _ in 0..MAX_SWEEPS {
-            let mut next = vec![0.0; gains.len()];
-            next[source] = 1.0;
-            for edge in &self.edges {
-                next[edge.callee] += edge.ratio * gains[edge.caller];
-            }
-            let largest = next.iter().copied().fold(0.0, f64::max);
-            let settled = next.iter().zip(&gains).all(|(a, b)| (a - b).abs() <= SETTLED * largest);
-            gains = next;
-            if settled {
-                break;
+    /// The edges that start at `caller`.
+    pub(crate) fn calls(&self, caller: usize) -> &[Edge] {
+        &self.edges[self.starts[caller]..self.starts[caller + 1]]
+    }
+
+    /// Takes the edges for which `wanted` is false out, and gives them back.
+    pub(crate) fn keep(&mut self, wanted: impl Fn(&Edge) -> bool) -> Vec<Edge> {
+        let (kept, removed) = self.edges.iter().partition(|edge| wanted(edge));
+        self.edges = kept;
+        self.starts = starts(&self.edges, self.workloads.len());
+        removed
+    }
+
+    /// Calls from the nearest of `sources` to each workload; `usize::MAX` where none leads there.
+    pub(crate) fn distances(&self, sources: &[usize]) -> Vec<usize> {
+        let mut distance = vec![usize::MAX; self.len()];
+        let mut queue: VecDeque<usize> = sources.iter().copied().collect();
+        for &source in sources {
+            distance[source] = 0;
+        }
+        while let Some(at) = queue.pop_front() {
+            for edge in self.calls(at) {
+                if distance[edge.callee] == usize::MAX {
+                    distance[edge.callee] = distance[at] + 1;
+                    queue.push_back(edge.callee);
+                }
             }
         }
-        gains
+        distance
     }
+}
+
+fn starts(edges: &[Edge], workloads: usize) -> Vec<usize> {
+    (0..=workloads).map(|caller| edges.partition_point(|edge| edge.caller < caller)).collect()
 }

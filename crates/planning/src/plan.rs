@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mora_core::{
-    Bytes, Capacity, Cut, ForecastPoint, Millicores, Plan, PlanStatus, Recommendation, Source,
-    Target, WorkloadRef,
+    Bytes, Capacity, Cause, Cut, ForecastPoint, Justification, Millicores, Plan, PlanStatus,
+    Recommendation, Source, Target, WorkloadRef,
 };
 
 use crate::aggregate::Application;
 use crate::baseline::baseline_drafts;
 use crate::draft::{Draft, Need, forecast_drafts};
 use crate::evidence::Inputs;
+use crate::parts::complete;
 use crate::priority::inherited;
 use crate::shared::Shared;
 use crate::{Allowed, Evidence, Policy, RequestShape};
@@ -36,19 +37,20 @@ pub fn plan(id: &str, evidence: &Evidence, policy: &Policy) -> Plan {
 
 /// The plan by the statistical rule alone, without forecasts and call graph.
 ///
-/// Of `evidence`, the datasets, the capacity and the times are used; of `policy`, the rule, the
+/// Of `evidence`, what was observed, the capacity and the times are used; of `policy`, the rule, the
 /// bounds, the priorities and the cap.
 #[must_use]
 pub fn statistical_plan(id: &str, evidence: &Evidence, policy: &Policy) -> Plan {
     let inputs = Inputs { evidence, policy };
     let mut drafting = Drafting::default();
-    for dataset in evidence.datasets.values() {
-        let (drafts, warnings) = baseline_drafts(dataset, &Source::Statistical, None, inputs);
+    for (workload, observed) in &evidence.observed {
+        let source = (&Source::Statistical, None);
+        let (drafts, warnings) = baseline_drafts(workload, observed, source, inputs);
         drafting.missing |= drafts.is_empty();
         drafting.drafts.extend(drafts);
         drafting.warnings.extend(warnings);
     }
-    let workloads = evidence.datasets.keys();
+    let workloads = evidence.observed.keys();
     let priorities = workloads.map(|w| (w.clone(), policy.priority(w))).collect();
     drafting.finish(id, inputs, &priorities)
 }
@@ -80,14 +82,14 @@ impl Drafting {
 
     /// Sizes `workload` by the statistical rule, because of `reason`.
     fn fall_back(&mut self, workload: &WorkloadRef, reason: &str, application: &Application<'_>) {
-        let Some(dataset) = application.inputs.evidence.datasets.get(workload) else {
+        let Some(observed) = application.inputs.evidence.observed.get(workload) else {
             self.leave_out(workload, "it has no usage history", reason);
             return;
         };
-        let raise = application.raise_of_baseline(dataset);
+        let raise = application.raise_of_baseline(workload);
         let source = Source::Baseline { reason: reason.to_owned() };
-        let (drafts, warnings) =
-            baseline_drafts(dataset, &source, raise.as_ref(), application.inputs);
+        let source = (&source, raise.as_ref());
+        let (drafts, warnings) = baseline_drafts(workload, observed, source, application.inputs);
         if drafts.is_empty() {
             self.leave_out(workload, "its usage history is too short", reason);
         } else {
@@ -218,9 +220,26 @@ impl<'a> Fitted<'a> {
             },
             schedule: self.schedule(index, draft, evidence),
             source: draft.source.clone(),
-            justification: draft.justification.clone(),
+            justification: self.explained(index, draft, (cpu.target, memory.target)),
             decision: None,
         }
+    }
+
+    /// The reasoning of the draft, with what bounds and cluster made of the needs.
+    fn explained(
+        &self,
+        index: usize,
+        draft: &Draft,
+        (cpu, memory): (Millicores, Bytes),
+    ) -> Justification {
+        let mut justification = draft.justification.clone();
+        let parts = &mut justification.cpu_parts;
+        complete(parts, Cause::Bounds, self.policy.cpu.clamp(cpu).get());
+        complete(parts, Cause::Cluster, self.cpu.given(index, 0));
+        let parts = &mut justification.memory_parts;
+        complete(parts, Cause::Bounds, self.policy.memory.clamp(memory).get());
+        complete(parts, Cause::Cluster, self.memory.given(index, 0));
+        justification
     }
 
     /// The request of every slot, never above what the slot was given.

@@ -154,6 +154,17 @@ pub enum RequestShape {
     Schedule,
 }
 
+impl RequestShape {
+    /// The slot that decides about the target: the first highest, or simply the first.
+    pub(crate) fn deciding_slot<Q: Ord>(self, slots: &[Q]) -> usize {
+        let higher = |best: usize, slot: usize| if slots[slot] > slots[best] { slot } else { best };
+        match self {
+            Self::Peak => (0..slots.len()).reduce(higher).unwrap_or(0),
+            Self::Schedule => 0,
+        }
+    }
+}
+
 /// The priority of the workloads a pattern matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -97,7 +97,7 @@ mod tests {
     ) -> BTreeMap<WorkloadRef, i32> {
         let mut graph = CallGraph::default();
         for (caller, callee, ratio) in calls {
-            let call = CallRatio { ratio: *ratio, spread: 0.0, windows: 1 };
+            let call = CallRatio::stated(*ratio, 0.0);
             graph.insert(workload(caller), workload(callee), call);
         }
         let load = |rate| Load { mean: vec![rate], variance: vec![0.0], arrivals: vec![0.0] };

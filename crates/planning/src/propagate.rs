@@ -4,64 +4,66 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mora_core::{CallGraph, Quantile, Step, WorkloadRef};
 
-use crate::cycles::open_runaway_cycles;
-use crate::network::Network;
+use crate::cycles::{open_runaway_cycles, warning};
+use crate::flow::Flow;
+use crate::gamma::upper_value;
+use crate::network::{Edge, Network};
 use crate::normal::normal_quantile;
 
 /// A load per slot in requests per second, with the uncertainty about it.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Load {
+pub struct Load {
     /// Expected load, at least 0.
-    pub(crate) mean: Vec<f64>,
+    pub mean: Vec<f64>,
     /// Variance of that expectation: what forecasts and call ratios leave open.
-    pub(crate) variance: Vec<f64>,
+    pub variance: Vec<f64>,
     /// Variance of one measurement around it: how many of the calls fall into one step.
-    pub(crate) arrivals: Vec<f64>,
+    pub arrivals: Vec<f64>,
 }
 
 /// What [`propagate`] finds.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Traffic {
+pub struct Traffic {
     /// The load of every workload in the graph or with load of its own.
-    pub(crate) loads: BTreeMap<WorkloadRef, Load>,
+    pub loads: BTreeMap<WorkloadRef, Load>,
     /// Requests per second that each entry causes at a workload, at the entry's highest slot.
-    pub(crate) origins: BTreeMap<WorkloadRef, BTreeMap<WorkloadRef, f64>>,
+    pub origins: BTreeMap<WorkloadRef, BTreeMap<WorkloadRef, f64>>,
     /// Workloads whose load is not fully known, because that of an entry before them is not.
-    pub(crate) blind: BTreeSet<WorkloadRef>,
+    pub blind: BTreeSet<WorkloadRef>,
     /// The graph the load followed, without the calls that were left out.
-    pub(crate) graph: CallGraph,
+    pub graph: CallGraph,
     /// Calls that had to be left out, each a sentence.
-    pub(crate) warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 impl Load {
-    fn zero(slots: usize) -> Self {
-        let zeros = || vec![0.0; slots];
-        Self { mean: zeros(), variance: zeros(), arrivals: zeros() }
-    }
-
     /// The path that the largest of `steps` measurements per slot stays below with probability `quantile`.
     ///
     /// What is uncertain about the expectation is the same for all steps of a slot; arrivals are
-    /// independent between them, so the largest of them lies further out.
-    pub(crate) fn upper(&self, quantile: Quantile, steps: u32) -> Vec<f64> {
+    /// independent between them, so the largest of them lies further out. Few calls lean to the left,
+    /// which the path follows.
+    #[must_use]
+    pub fn upper(&self, quantile: Quantile, steps: u32) -> Vec<f64> {
         let once = normal_quantile(quantile.get()).max(0.0);
         let largest = normal_quantile(quantile.get().powf(1.0 / f64::from(steps.max(1)))).max(0.0);
         let uncertainty = self.variance.iter().zip(&self.arrivals);
-        self.mean
-            .iter()
-            .zip(uncertainty)
-            .map(|(mean, (v, a))| mean + (once * once * v + largest * largest * a).sqrt())
-            .collect()
+        let value = |(mean, (variance, arrivals)): (&f64, (&f64, &f64))| {
+            let total = variance + arrivals;
+            let reach = (once * once * variance + largest * largest * arrivals).sqrt();
+            let deviations = if total > 0.0 { reach / total.sqrt() } else { 0.0 };
+            upper_value(*mean, total, deviations)
+        };
+        self.mean.iter().zip(uncertainty).map(value).collect()
     }
 }
 
-/// Sends the load of the entries along the calls: `lambda = (I - K^T)^-1 x` in every slot.
+/// Sends the load of the entries along the calls: `lambda = (I - K^T)^-1 x` in each of `slots` slots.
 ///
 /// `step` is the spacing of the rates that were observed. The variance of a workload adds up what
 /// each entry's forecast contributes over all its routes together, and what every call ratio and
 /// the count of calls in one step add on the way.
-pub(crate) fn propagate(
+#[must_use]
+pub fn propagate(
     graph: &CallGraph,
     entries: &BTreeMap<WorkloadRef, Load>,
     slots: usize,
@@ -69,72 +71,113 @@ pub(crate) fn propagate(
 ) -> Traffic {
     let mut network = Network::new(graph, entries.keys());
     let sources: Vec<usize> = entries.keys().filter_map(|w| network.index(w)).collect();
-    let warnings = open_runaway_cycles(&mut network, &sources);
-    let gains: Vec<Vec<f64>> = (0..network.workloads.len()).map(|i| network.gains(i)).collect();
-    let mut loads = vec![Load::zero(slots); network.workloads.len()];
+    let removed = open_runaway_cycles(&mut network, &sources);
+    let mut flow = Flow::new(&network);
+    let mut table = Table::new(network.len(), slots);
     let mut origins: BTreeMap<WorkloadRef, BTreeMap<WorkloadRef, f64>> = BTreeMap::new();
     for (&source, (entry, load)) in sources.iter().zip(entries) {
         let peak = load.mean.iter().copied().fold(0.0, f64::max);
-        for (target, gain) in gains[source].iter().enumerate().filter(|(_, gain)| **gain > 0.0) {
-            loads[target].add(load, *gain);
+        for (target, gain) in flow.follow(source) {
+            table.add(target, load, gain);
             let from = origins.entry(network.workloads[target].clone()).or_default();
             from.insert(entry.clone(), peak * gain);
         }
     }
-    add_call_noise(&network, &gains, &mut loads, step);
-    let blind = blind(&network, &gains, entries);
-    let graph = followed(graph, &network);
-    let loads = network.workloads.into_iter().zip(loads).collect();
-    Traffic { loads, origins, blind, graph, warnings }
-}
-
-impl Load {
-    fn add(&mut self, load: &Self, gain: f64) {
-        let cells = self.mean.iter_mut().zip(&load.mean);
-        cells.for_each(|(cell, mean)| *cell += gain * mean);
-        let cells = self.variance.iter_mut().zip(&load.variance);
-        cells.for_each(|(cell, variance)| *cell += gain * gain * variance);
+    add_call_noise(&network, &mut flow, &mut table, step);
+    Traffic {
+        loads: network.workloads.iter().cloned().zip(table.into_loads()).collect(),
+        origins,
+        blind: blind(&network, entries),
+        graph: without(graph, &network, &removed),
+        warnings: removed.iter().map(|edge| warning(&network, edge)).collect(),
     }
 }
 
-/// Adds, behind every edge, the variance of its ratio and of the number of calls in one step.
-fn add_call_noise(network: &Network, gains: &[Vec<f64>], loads: &mut [Load], step: Step) {
-    let means: Vec<Vec<f64>> = loads.iter().map(|load| load.mean.clone()).collect();
-    let seconds = f64::from(step.seconds());
-    for edge in &network.edges {
-        for (target, gain) in gains[edge.callee].iter().enumerate().filter(|(_, g)| **g > 0.0) {
-            let load = &mut loads[target];
-            for (slot, rate) in means[edge.caller].iter().enumerate() {
-                load.variance[slot] += (gain * edge.spread * rate).powi(2);
-                load.arrivals[slot] += gain * gain * edge.ratio * rate / seconds;
+/// Loads of all workloads, slot after slot, in one piece.
+#[derive(Debug, Clone)]
+struct Table {
+    slots: usize,
+    mean: Vec<f64>,
+    variance: Vec<f64>,
+    arrivals: Vec<f64>,
+}
+
+impl Table {
+    fn new(workloads: usize, slots: usize) -> Self {
+        let zeros = || vec![0.0; workloads * slots];
+        Self { slots, mean: zeros(), variance: zeros(), arrivals: zeros() }
+    }
+
+    const fn of(&self, workload: usize) -> std::ops::Range<usize> {
+        workload * self.slots..(workload + 1) * self.slots
+    }
+
+    /// Adds `gain` times `load` to what `target` receives.
+    fn add(&mut self, target: usize, load: &Load, gain: f64) {
+        let cells = self.of(target);
+        add_scaled(&mut self.mean[cells.clone()], &load.mean, gain);
+        add_scaled(&mut self.variance[cells.clone()], &load.variance, gain * gain);
+        add_scaled(&mut self.arrivals[cells], &load.arrivals, gain * gain);
+    }
+
+    fn into_loads(self) -> impl Iterator<Item = Load> {
+        let workloads = self.mean.len() / self.slots.max(1);
+        (0..workloads).map(move |workload| {
+            let part = |of: &[f64]| of[self.of(workload)].to_vec();
+            Load {
+                mean: part(&self.mean),
+                variance: part(&self.variance),
+                arrivals: part(&self.arrivals),
             }
+        })
+    }
+}
+
+fn add_scaled(cells: &mut [f64], values: &[f64], factor: f64) {
+    cells.iter_mut().zip(values).for_each(|(cell, value)| *cell += factor * value);
+}
+
+/// Adds, behind every edge, the variance of its ratio and of the number of calls in one step.
+///
+/// What the edges into one workload add is independent, so it goes on from there as one.
+fn add_call_noise(network: &Network, flow: &mut Flow<'_>, table: &mut Table, step: Step) {
+    let slots = table.slots;
+    let mut noise = Table { mean: Vec::new(), ..Table::new(network.len(), slots) };
+    for edge in &network.edges {
+        let per_step = edge.dispersion * edge.ratio / f64::from(step.seconds());
+        for (at, from) in noise.of(edge.callee).zip(table.of(edge.caller)) {
+            let rate = table.mean[from];
+            noise.variance[at] += (edge.spread * rate).powi(2);
+            noise.arrivals[at] += per_step * rate;
+        }
+    }
+    let called: BTreeSet<usize> = network.edges.iter().map(|edge| edge.callee).collect();
+    for source in called {
+        let from = noise.of(source);
+        let (variance, arrivals) = (&noise.variance[from.clone()], &noise.arrivals[from]);
+        for (target, gain) in flow.follow(source) {
+            let cells = table.of(target);
+            add_scaled(&mut table.variance[cells.clone()], variance, gain * gain);
+            add_scaled(&mut table.arrivals[cells], arrivals, gain * gain);
         }
     }
 }
 
 /// The workloads that a workload nobody calls and nobody forecast leads to.
-fn blind(
-    network: &Network,
-    gains: &[Vec<f64>],
-    entries: &BTreeMap<WorkloadRef, Load>,
-) -> BTreeSet<WorkloadRef> {
-    let called: BTreeSet<usize> =
-        network.edges.iter().filter(|e| e.ratio > 0.0).map(|e| e.callee).collect();
+fn blind(network: &Network, entries: &BTreeMap<WorkloadRef, Load>) -> BTreeSet<WorkloadRef> {
+    let called: BTreeSet<usize> = network.edges.iter().map(|e| e.callee).collect();
     let unknown = |i: &usize| !called.contains(i) && !entries.contains_key(&network.workloads[*i]);
-    let sources: Vec<usize> = (0..network.workloads.len()).filter(unknown).collect();
-    let reached = |target: &usize| sources.iter().any(|&source| gains[source][*target] > 0.0);
-    let targets = (0..network.workloads.len()).filter(reached);
-    targets.map(|i| network.workloads[i].clone()).collect()
+    let sources: Vec<usize> = (0..network.len()).filter(unknown).collect();
+    let distance = network.distances(&sources);
+    let reached = (0..network.len()).filter(|target| distance[*target] != usize::MAX);
+    reached.map(|i| network.workloads[i].clone()).collect()
 }
 
-/// The part of `graph` whose edges the network kept.
-fn followed(graph: &CallGraph, network: &Network) -> CallGraph {
-    let mut kept = CallGraph::default();
-    for edge in &network.edges {
-        let (caller, callee) = (&network.workloads[edge.caller], &network.workloads[edge.callee]);
-        if let Some((_, ratio)) = graph.callees(caller).find(|(name, _)| *name == callee) {
-            kept.insert(caller.clone(), callee.clone(), *ratio);
-        }
+/// `graph` without the edges that were `removed`.
+fn without(graph: &CallGraph, network: &Network, removed: &[Edge]) -> CallGraph {
+    let mut kept = graph.clone();
+    for edge in removed {
+        kept.remove(&network.workloads[edge.caller], &network.workloads[edge.callee]);
     }
     kept
 }
@@ -152,7 +195,8 @@ mod tests {
     fn graph(edges: &[(usize, usize, f64)]) -> CallGraph {
         let mut graph = CallGraph::default();
         for &(caller, callee, ratio) in edges {
-            let call = CallRatio { ratio, spread: 0.1 * ratio, windows: 100 };
+            let call =
+                CallRatio { spread: 0.1 * ratio, dispersion: 1.5, ..CallRatio::stated(ratio, 0.0) };
             graph.insert(workload(caller), workload(callee), call);
         }
         graph
@@ -183,7 +227,7 @@ mod tests {
 
     #[test]
     fn routes_of_one_entry_rise_together() {
-        let call = |ratio| CallRatio { ratio, spread: 0.0, windows: 1 };
+        let call = |ratio| CallRatio::stated(ratio, 0.0);
         let mut diamond = CallGraph::default();
         for (caller, callee) in [(0, 1), (0, 2), (1, 3), (2, 3)] {
             diamond.insert(workload(caller), workload(callee), call(1.0));
@@ -218,6 +262,49 @@ mod tests {
         assert_eq!(traffic.warnings.len(), 1);
         assert!(traffic.warnings[0].contains("w02 calls shop/Deployment/w00"));
         assert_eq!(traffic.graph.edges().count(), 2);
+    }
+
+    #[test]
+    fn the_variance_of_calls_is_passed_on_and_grows_by_their_dispersion_and_the_ratios_spread() {
+        let call = CallRatio { dispersion: 2.5, ..CallRatio::stated(3.0, 0.2) };
+        let mut chain = CallGraph::default();
+        chain.insert(workload(0), workload(1), call);
+        let entry = Load { mean: vec![12.0], variance: vec![4.0], arrivals: vec![0.5] };
+        let traffic = propagate(&chain, &[(workload(0), entry)].into(), 1, Step::MINUTE);
+        let load = &traffic.loads[&workload(1)];
+        assert!(close(load.variance[0], 9.0 * 4.0 + (0.2f64 * 12.0).powi(2)));
+        assert!(close(load.arrivals[0], 9.0 * 0.5 + 2.5 * 3.0 * 12.0 / 60.0));
+    }
+
+    #[test]
+    fn noise_that_takes_two_routes_meets_itself_again() {
+        let call = CallRatio { dispersion: 0.0, ..CallRatio::stated(1.0, 0.0) };
+        let mut diamond = CallGraph::default();
+        for (caller, callee) in [(1, 2), (1, 3), (2, 4), (3, 4)] {
+            diamond.insert(workload(caller), workload(callee), call);
+        }
+        diamond.insert(workload(0), workload(1), CallRatio::stated(1.0, 0.0));
+        let load = Load { mean: vec![60.0], variance: vec![0.0], arrivals: vec![0.0] };
+        let traffic = propagate(&diamond, &[(workload(0), load)].into(), 1, Step::MINUTE);
+        assert!(
+            close(traffic.loads[&workload(4)].arrivals[0], 4.0),
+            "not the 2.0 of two strangers"
+        );
+    }
+
+    #[test]
+    fn the_upper_path_of_few_calls_is_that_of_their_count() {
+        let of = |mean: f64| Load {
+            mean: vec![mean / 60.0],
+            variance: vec![0.0],
+            arrivals: vec![mean / 3600.0],
+        };
+        let upper = |mean: f64| of(mean).upper(Quantile::new(0.99).unwrap(), 1)[0] * 60.0;
+        // Of a Poisson count with mean 5, 0.987 are at most 10 and 0.995 at most 11.
+        assert!((10.0..12.0).contains(&upper(5.0)), "{}", upper(5.0));
+        assert!((upper(1e4) / 1e4 - 1.023_4).abs() < 1e-3, "{}", upper(1e4));
+        let normal = 5.0 + 2.326 * 5f64.sqrt();
+        assert!(upper(5.0) > 1.08 * normal, "{} {normal}", upper(5.0));
     }
 
     #[test]
@@ -277,7 +364,7 @@ mod tests {
         fn edges_without_traffic_change_no_load(edges in acyclic(), u in 0usize..8, v in 0usize..8) {
             let mut silent = graph(&edges);
             if silent.callees(&workload(u)).all(|(name, _)| *name != workload(v)) {
-                silent.insert(workload(u), workload(v), CallRatio { ratio: 0.0, spread: 0.0, windows: 5 });
+                silent.insert(workload(u), workload(v), CallRatio::declared());
             }
             let (without, with) = (run(&graph(&edges), &entry(0, &[9.0])), run(&silent, &entry(0, &[9.0])));
             for (name, load) in &without.loads {

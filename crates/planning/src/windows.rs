@@ -24,6 +24,14 @@ pub(crate) fn paired(a: &BTreeMap<i64, f64>, b: &BTreeMap<i64, f64>) -> Vec<(f64
     a.iter().filter_map(|(at, x)| Some((*x, *b.get(at)?))).collect()
 }
 
+/// As [`paired`], each pair behind the start of its window.
+pub(crate) fn paired_by_time(
+    a: &BTreeMap<i64, f64>,
+    b: &BTreeMap<i64, f64>,
+) -> Vec<(i64, f64, f64)> {
+    a.iter().filter_map(|(at, x)| Some((*at, *x, *b.get(at)?))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,4 +17,4 @@ pub use exit::{Exit, report, with_causes};
 pub use server::{GrpcServer, Readiness, ServeError};
 pub use stop::{stop_signal, until_stopped};
 pub use telemetry::init_telemetry;
-pub use workers::WorkerEndpoints;
+pub use workers::{ServiceDiscovery, WorkerDiscovery, WorkerEndpoints};

@@ -112,7 +112,7 @@ impl Boutique {
     pub fn call_graph(&self) -> CallGraph {
         let mut graph = CallGraph::default();
         for edge in &EDGES {
-            let ratio = CallRatio { ratio: edge.ratio, spread: 0.0, windows: 0 };
+            let ratio = CallRatio::stated(edge.ratio, 0.0);
             graph.insert(
                 self.workloads[edge.caller].clone(),
                 self.workloads[edge.callee].clone(),

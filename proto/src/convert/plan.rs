@@ -1,8 +1,8 @@
 //! Plans.
 
 use mora_core::{
-    Bytes, Capacity, Cut, Decision, ForecastPoint, Justification, Millicores, Plan, PlanStatus,
-    Recommendation, Rung, Source, Target, Verdict,
+    Bytes, Capacity, Cut, Decision, ForecastPoint, Millicores, Plan, PlanStatus, Recommendation,
+    Rung, Source, Target, Verdict,
 };
 
 use super::each;
@@ -285,55 +285,6 @@ impl TryFrom<v1::Source> for Source {
     }
 }
 
-impl From<&Justification> for v1::Justification {
-    fn from(justification: &Justification) -> Self {
-        let caller = |(caller, rate): (&_, &f64)| v1::CallerShare {
-            caller: Some(v1::WorkloadRef::from(caller)),
-            request_rate: *rate,
-        };
-        Self {
-            own_cpu_peak_cores: justification.own_cpu_peak,
-            propagated_cpu_peak_cores: justification.propagated_cpu_peak,
-            callers: justification.callers.iter().map(caller).collect(),
-            own_weight: justification.own_weight,
-            priority: justification.priority,
-            pinball_ratio: justification.pinball_ratio,
-            observed_coverage: justification.observed_coverage,
-            origins: justification.origins,
-            notes: justification.notes.clone(),
-            request_record: justification.request_record.map(Into::into),
-        }
-    }
-}
-
-impl TryFrom<v1::Justification> for Justification {
-    type Error = FieldError;
-
-    fn try_from(wire: v1::Justification) -> Result<Self, FieldError> {
-        let mut callers = std::collections::BTreeMap::new();
-        for (index, share) in wire.callers.into_iter().enumerate() {
-            let caller = required(share.caller, "caller")
-                .map_err(|e: FieldError| e.within(&format!("callers[{index}]")))?;
-            callers.insert(caller, share.request_rate);
-        }
-        Ok(Self {
-            own_cpu_peak: wire.own_cpu_peak_cores,
-            propagated_cpu_peak: wire.propagated_cpu_peak_cores,
-            callers,
-            own_weight: wire.own_weight,
-            priority: wire.priority,
-            pinball_ratio: wire.pinball_ratio,
-            observed_coverage: wire.observed_coverage,
-            origins: wire.origins,
-            request_record: wire
-                .request_record
-                .map(|record| required(Some(record), "request_record"))
-                .transpose()?,
-            notes: wire.notes,
-        })
-    }
-}
-
 impl From<&Cut> for v1::Cut {
     fn from(cut: &Cut) -> Self {
         Self {
@@ -364,7 +315,7 @@ impl TryFrom<v1::Cut> for Cut {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use mora_core::{RequestRecord, Step};
+    use mora_core::{Cause, Justification, Part, RequestRecord, Step};
 
     fn recommendation() -> Recommendation {
         let cpu = |m| Millicores::new(m);
@@ -402,6 +353,10 @@ mod tests {
                     above: 0.01,
                     days: 11,
                 }),
+                cpu_parts: vec![Part { cause: Cause::Margin, amount: -5 }],
+                memory_parts: vec![Part { cause: Cause::OwnForecast, amount: 64 << 20 }],
+                data_from: Some(Timestamp::UNIX_EPOCH),
+                decided_by: Some(Timestamp::UNIX_EPOCH),
                 ..Justification::default()
             },
             decision: Some(Decision {

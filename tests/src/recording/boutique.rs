@@ -1,6 +1,6 @@
 //! The recorded day of Google Online Boutique.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use jiff::Timestamp;
@@ -21,6 +21,8 @@ struct PodRow {
     cpu_mcores: f64,
     mem_mib: f64,
     req_per_s: f64,
+    #[serde(default)]
+    app_fault: u8,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,35 +42,48 @@ struct Recorded {
 /// Calls over the day, by callee, then caller.
 type Calls = BTreeMap<String, BTreeMap<String, f64>>;
 
-/// The day's workloads, one pod each, moved so that the day ends at `newest`.
+/// What was recorded of the day.
+#[derive(Debug, Default)]
+pub(super) struct Day {
+    services: BTreeMap<String, Recorded>,
+    /// The minutes in which a fault was injected into any service.
+    faults: BTreeSet<i64>,
+}
+
+/// The day's workloads, one pod each, moved so that the day ends at `newest`, and when a fault was
+/// injected into any of them.
 ///
 /// A callee's recorded request rate is divided over its callers by their share of the traced calls.
 pub(super) fn read(
     pods: impl Read,
     calls: impl Read,
     newest: Timestamp,
-) -> Result<Vec<Dataset>, RecordingError> {
-    let recorded = read_pods(pods)?;
+) -> Result<(Vec<Dataset>, Vec<Timestamp>), RecordingError> {
+    let Day { services: recorded, faults } = read_pods(pods)?;
     let calls = read_calls(calls)?;
     let last = recorded.values().filter_map(|r| r.cpu_cores.keys().next_back()).max();
     let shift = Shift::exact(last.copied().unwrap_or(0), newest);
     let dataset = |(name, recorded): (&String, &Recorded)| {
         dataset(name, recorded, calls.get(name).unwrap_or(&BTreeMap::new()), shift)
     };
-    recorded.iter().map(dataset).collect()
+    let datasets: Result<Vec<Dataset>, RecordingError> = recorded.iter().map(dataset).collect();
+    Ok((datasets?, faults.into_iter().map(|at| shift.time(at)).collect()))
 }
 
-fn read_pods(file: impl Read) -> Result<BTreeMap<String, Recorded>, RecordingError> {
-    let mut recorded: BTreeMap<String, Recorded> = BTreeMap::new();
+fn read_pods(file: impl Read) -> Result<Day, RecordingError> {
+    let mut day = Day::default();
     for row in csv::Reader::from_reader(file).deserialize() {
         let row: PodRow =
             row.map_err(|source| RecordingError::Malformed { file: PODS_FILE, source })?;
-        let (of, at) = (recorded.entry(row.service).or_default(), minute(row.ts));
+        let (of, at) = (day.services.entry(row.service).or_default(), minute(row.ts));
+        if row.app_fault == 1 {
+            day.faults.insert(at);
+        }
         of.cpu_cores.insert(at, row.cpu_mcores / 1000.0);
         of.memory_bytes.insert(at, row.mem_mib * Bytes::MEBIBYTE.get() as f64);
         of.request_rate.insert(at, row.req_per_s);
     }
-    Ok(recorded)
+    Ok(day)
 }
 
 fn read_calls(file: impl Read) -> Result<Calls, RecordingError> {
@@ -133,16 +148,17 @@ fn stock_claim(name: &str) -> ResourceClaim {
 mod tests {
     use super::*;
 
-    const PODS: &str = "day,ts,service,cpu_mcores,mem_mib,req_per_s,srv_p90_s\n\
-        d,79,cartservice,20.0,64,8.0,\nd,139,cartservice,30.0,65,10.0,\n\
-        d,79,frontend,50.0,70,8.0,\nd,140,frontend,60.0,70,8.0,0.1\n";
+    const PODS: &str = "day,ts,service,cpu_mcores,mem_mib,req_per_s,srv_p90_s,app_fault\n\
+        d,79,cartservice,20.0,64,8.0,,0\nd,139,cartservice,30.0,65,10.0,,0\n\
+        d,79,frontend,50.0,70,8.0,,1\nd,140,frontend,60.0,70,8.0,0.1,0\n";
     const CALLS: &str = "day,caller,callee,operation,calls\n\
         d,frontend,cartservice,A,2\nd,frontend,cartservice,B,1\nd,checkoutservice,cartservice,A,1\n";
 
     #[test]
     fn rows_become_cores_bytes_and_rates_and_end_at_the_newest_instant() {
         let newest = Timestamp::from_second(86_400).unwrap();
-        let datasets = read(PODS.as_bytes(), CALLS.as_bytes(), newest).unwrap();
+        let (datasets, faults) = read(PODS.as_bytes(), CALLS.as_bytes(), newest).unwrap();
+        assert_eq!(faults, [Timestamp::from_second(86_340).unwrap()]);
         let cart = &datasets[0];
         assert_eq!(cart.workload.to_string(), "hipster-shop/Deployment/cartservice");
         let usage = &cart.containers["server"];
@@ -155,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_divided_over_callers_by_their_share_of_the_traced_calls() {
-        let datasets = read(PODS.as_bytes(), CALLS.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
+        let (datasets, _) = read(PODS.as_bytes(), CALLS.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
         let rates = |d: &Dataset| d.calls.values().map(|s| s.values()[1]).collect::<Vec<_>>();
         assert_eq!(rates(&datasets[0]), [Some(2.5), Some(7.5)]);
         assert_eq!(rates(&datasets[1]), []);

@@ -36,6 +36,11 @@ impl Shift {
         Self { minutes: days * DAY, last }
     }
 
+    /// The instant minute `recorded` is moved to.
+    pub(super) fn time(self, recorded: i64) -> Timestamp {
+        Timestamp::from_second((recorded + self.minutes) * 60).unwrap_or(Timestamp::MAX)
+    }
+
     /// `samples` moved, as a series by the minute; a minute without a sample is a gap.
     pub(super) fn series(self, samples: &Minutes) -> Result<Series, SeriesError> {
         let first = samples.keys().next().map_or(self.last + 1, |minute| minute + self.minutes);

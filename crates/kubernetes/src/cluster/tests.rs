@@ -10,7 +10,7 @@ use tower::service_fn;
 use super::*;
 
 /// A cluster whose API answers each request with `answer(path, query)`: a status code and a body.
-fn scripted(
+pub(crate) fn scripted(
     answer: impl Fn(&str, &str) -> (u16, Value) + Send + Sync + 'static,
 ) -> (Cluster, Arc<Mutex<Vec<String>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -26,11 +26,11 @@ fn scripted(
     (Cluster { client: Client::new(service, "default") }, seen)
 }
 
-fn list(items: &Value) -> Value {
+pub(crate) fn list(items: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items})
 }
 
-fn failure(code: u16) -> (u16, Value) {
+pub(crate) fn failure(code: u16) -> (u16, Value) {
     let body = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "message": "no", "reason": "Script"});
     (code, body)
 }

@@ -90,7 +90,7 @@ impl Bench {
     }
 
     pub(super) fn call(&mut self, caller: &str, callee: &str) {
-        let ratio = CallRatio { ratio: 1.0, spread: 0.0, windows: 1 };
+        let ratio = CallRatio::stated(1.0, 0.0);
         self.graph.insert(workload(caller), workload(callee), ratio);
     }
 

@@ -1,12 +1,12 @@
 use jiff::Timestamp;
 use mora_core::{
-    CallGraph, CallRatio, Confidence, ContainerUsage, Dataset, Forecast, OomKill, Quantile,
-    RequestRecord, ResourceClaim, Rung, Series, Signal, SignalForecast, Skill, Step,
+    CallGraph, CallRatio, Confidence, ContainerUsage, Dataset, Forecast, Indicator, OomKill,
+    Quantile, RequestRecord, ResourceClaim, Rung, Series, Signal, SignalForecast, Skill, Step,
 };
 use proptest::prelude::*;
 
 use super::*;
-use crate::{CpuPath, Pattern, PriorityRule, Share, learn_call_graph, what_if};
+use crate::{CpuPath, Pattern, PriorityRule, Share, WhatIfError, learn_call_graph, observe};
 
 const SLOTS: usize = 24;
 const MIB: f64 = 1_048_576.0;
@@ -81,15 +81,53 @@ fn history(name: &str, cpu: f64, rate: f64, days: usize) -> Dataset {
     dataset
 }
 
-fn evidence(datasets: Vec<Dataset>, forecasts: Vec<Forecast>) -> Evidence {
-    Evidence {
+/// What a plan is made of, before histories are reduced to what a plan needs of them.
+#[derive(Debug, Clone)]
+struct Scene {
+    datasets: BTreeMap<WorkloadRef, Dataset>,
+    forecasts: BTreeMap<WorkloadRef, Result<Forecast, String>>,
+    graph: CallGraph,
+    capacity: Option<Capacity>,
+    slots: usize,
+}
+
+impl Scene {
+    fn evidence(&self, policy: &Policy) -> Evidence {
+        Evidence {
+            observed: observe(&self.datasets, &self.graph, policy, (now(), Step::HOUR)),
+            forecasts: self.forecasts.clone(),
+            graph: self.graph.clone(),
+            capacity: self.capacity,
+            now: now(),
+            start: now(),
+            slot: Step::HOUR,
+            slots: self.slots,
+        }
+    }
+}
+
+fn plan(id: &str, scene: &Scene, policy: &Policy) -> Plan {
+    super::plan(id, &scene.evidence(policy), policy)
+}
+
+fn statistical_plan(id: &str, scene: &Scene, policy: &Policy) -> Plan {
+    super::statistical_plan(id, &scene.evidence(policy), policy)
+}
+
+fn what_if(
+    scene: &Scene,
+    policy: &Policy,
+    factors: &[(WorkloadRef, f64)],
+) -> Result<Plan, WhatIfError> {
+    crate::what_if(&scene.evidence(policy), policy, factors)
+}
+
+fn evidence(datasets: Vec<Dataset>, forecasts: Vec<Forecast>) -> Scene {
+    Scene {
         datasets: datasets.into_iter().map(|d| (d.workload.clone(), d)).collect(),
         forecasts: forecasts.into_iter().map(|f| (f.workload.clone(), Ok(f))).collect(),
         graph: CallGraph::default(),
         capacity: None,
-        now: now(),
-        start: now(),
-        slot: Step::HOUR,
         slots: SLOTS,
     }
 }
@@ -105,7 +143,7 @@ fn capacity(cpu: u64, mebibytes: u64) -> Capacity {
 }
 
 fn calls(graph: &mut CallGraph, caller: &str, callee: &str, ratio: f64) {
-    let call = CallRatio { ratio, spread: 0.0, windows: 100 };
+    let call = CallRatio::stated(ratio, 0.0);
     graph.insert(workload(caller), workload(callee), call);
 }
 
@@ -119,7 +157,7 @@ fn peak_at(slot: usize, height: f64) -> Vec<f64> {
 }
 
 /// The frontend and a cart it calls once per request, both forecast at `rate` times what they had.
-fn shop(rate: f64) -> Evidence {
+fn shop(rate: f64) -> Scene {
     let flat = |value: f64| vec![value; SLOTS];
     let mut evidence = evidence(
         vec![history("frontend", 1.0, 20.0, 10), history("cart", 1.0, 20.0, 10)],
@@ -156,7 +194,7 @@ fn the_peak_of_the_chosen_path_becomes_the_request_of_each_replica() {
 }
 
 /// The evidence of one cart whose request path is `requests`.
-fn with_requests(requests: &[f64]) -> Evidence {
+fn with_requests(requests: &[f64]) -> Scene {
     let mut evidence = evidence(
         vec![history("cart", 1.0, 20.0, 10)],
         vec![forecast("cart", &peak_at(9, 2.0), &[20.0; SLOTS])],
@@ -207,7 +245,7 @@ fn a_supposed_load_multiplies_the_request_path_as_it_does_the_quantiles() {
 #[test]
 fn the_callers_load_changes_the_request_path_by_the_factor_it_changes_the_quantile() {
     let mut evidence = shop(1.8);
-    let request = |evidence: &Evidence, cpu_path| {
+    let request = |evidence: &Scene, cpu_path| {
         let plan = plan("p", evidence, &Policy { cpu_path, ..Policy::default() });
         of(&plan, "cart").cpu.target.cores()
     };
@@ -271,6 +309,24 @@ fn a_surge_at_the_entry_raises_what_it_calls_and_a_usual_day_does_not() {
     assert_eq!(after.justification.callers, BTreeMap::from([(workload("frontend"), 36.0)]));
     assert!(after.justification.notes.iter().any(|note| note.contains("load it never had")));
     assert!(after.justification.propagated_cpu_peak > after.justification.own_cpu_peak);
+}
+
+#[test]
+fn what_a_throttled_caller_would_have_sent_is_a_minimum() {
+    let mut scene = shop(1.0);
+    let flat = |value: f64| vec![value; SLOTS];
+    // The cart's own forecast says half of what the frontend is going to send.
+    scene.forecasts.insert(workload("cart"), Ok(forecast("cart", &flat(0.5), &flat(10.0))));
+    let free = plan("p1", &scene, &Policy::default());
+    let rate = scene.datasets[&workload("frontend")].request_rate.clone().unwrap();
+    let ratios = (0..rate.len()).map(|i| Some(if i % 10 == 0 { 0.4 } else { 0.0 })).collect();
+    let ratios = Series::new(rate.start(), rate.step(), ratios).unwrap();
+    let frontend = scene.datasets.get_mut(&workload("frontend")).unwrap();
+    frontend.indicators.insert(Indicator::ThrottledRatio, ratios);
+    let hidden = plan("p2", &scene, &Policy::default());
+    assert!(of(&hidden, "cart").cpu.target > of(&free, "cart").cpu.target);
+    let notes = &of(&hidden, "cart").justification.notes;
+    assert!(notes.iter().any(|note| note.contains("frontend was throttled")), "{notes:?}");
 }
 
 #[test]
@@ -406,8 +462,23 @@ fn the_same_evidence_gives_the_same_plan() {
 }
 
 #[test]
+fn saved_evidence_gives_the_same_plan() {
+    let policy = Policy::default();
+    let mut scene = shop(1.3);
+    scene.forecasts.insert(workload("new"), Err("its worker is down".to_owned()));
+    let evidence = scene.evidence(&policy);
+    let text = serde_json::to_string(&evidence).unwrap();
+    let read: Evidence = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, evidence);
+    assert_eq!(super::plan("p", &read, &policy), super::plan("p", &evidence, &policy));
+}
+
+#[test]
 fn a_graph_learned_from_calls_drives_the_plan() {
     let mut evidence = shop(1.8);
+    // Each request makes exactly one call, so counting adds nothing.
+    let call = CallRatio { dispersion: 0.0, ..CallRatio::stated(1.0, 0.0) };
+    evidence.graph.insert(workload("frontend"), workload("cart"), call);
     let rate = evidence.datasets[&workload("frontend")].request_rate.clone().unwrap();
     let cart = evidence.datasets.get_mut(&workload("cart")).unwrap();
     cart.calls.insert(workload("frontend"), rate);
@@ -422,7 +493,7 @@ prop_compose! {
         edges in prop::collection::vec((0..6usize, 0..6usize, 0.0..2.0f64), 0..8),
         down in 0..8usize, cpu in 0..12_000u64, memory in 0..3000u64,
         (old, killed) in (0..8usize, 0..8usize),
-    ) -> Evidence {
+    ) -> Scene {
         let name = |index: usize| format!("w{index}");
         let datasets = needs.iter().enumerate().map(|(i, (cpu, rate, _))| history(&name(i), *cpu, *rate, 4));
         let forecasts = needs.iter().enumerate().map(|(i, (cpu, rate, slot))| {
@@ -459,7 +530,7 @@ proptest! {
         let capacity = plan.capacity.unwrap();
         prop_assert!(plan.total_cpu() <= capacity.cpu());
         prop_assert!(plan.total_memory() <= capacity.memory());
-        let free = super::plan("free", &Evidence { capacity: None, ..evidence.clone() }, &policy);
+        let free = self::plan("free", &Scene { capacity: None, ..evidence.clone() }, &policy);
         for slot in 0..SLOTS {
             let used = |of: &dyn Fn(&ForecastPoint) -> u64| -> u64 {
                 plan.recommendations.iter().filter_map(|r| Some(of(r.schedule.get(slot)?) * u64::from(r.replicas))).sum()
@@ -474,5 +545,10 @@ proptest! {
             prop_assert_eq!(plan.total_memory() + memory, free.total_memory());
         }
         prop_assert_eq!(plan.cuts.is_empty(), plan.status != PlanStatus::Violation);
+        for recommendation in &plan.recommendations {
+            let why = &recommendation.justification;
+            prop_assert_eq!(crate::parts::total(&why.cpu_parts), recommendation.cpu.target.get());
+            prop_assert_eq!(crate::parts::total(&why.memory_parts), recommendation.memory.target.get());
+        }
     }
 }
