@@ -2,6 +2,7 @@
 //! cluster's Prometheus would hold it.
 
 mod cluster_metrics;
+mod fakes;
 mod open_metrics;
 mod process;
 mod prometheus;
@@ -10,6 +11,7 @@ mod system;
 pub mod tools;
 
 pub use cluster_metrics::write_cluster_metrics;
+pub use fakes::{ApiFault, Host, WorkerFault};
 pub use open_metrics::{MetricKind, OpenMetricsWriter};
 pub use process::{Process, ProcessError, free_port};
 pub use prometheus::{Measured, Prometheus, PrometheusError, QueryError};
