@@ -2,9 +2,7 @@
 
 use clap::Args;
 use mora_coordinator::Format;
-use mora_core::{
-    Bytes, Cause, Justification, Millicores, Part, Plan, Recommendation, Source, Target,
-};
+use mora_core::{Bytes, Justification, Millicores, Part, Plan, Recommendation, Source, Target};
 use mora_runtime::Exit;
 
 use crate::known_plan::{KnownPlan, PlanArguments};
@@ -142,6 +140,7 @@ fn cuts(plan: &Plan, recommendation: &Recommendation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mora_core::Cause;
 
     #[test]
     fn parts_are_listed_with_their_signs_and_add_up_visibly() {

@@ -51,7 +51,7 @@ pub async fn look(
 }
 
 /// Writes the plan's violations as Events where that is configured; returns what went wrong, each a sentence.
-pub async fn tell(
+pub(crate) async fn tell(
     config: &CoordinatorConfig,
     cluster: Option<&Cluster>,
     plan: &Plan,

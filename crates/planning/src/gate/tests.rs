@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use mora_core::{Indicator, Millicores, OomKill, Series, Step, Verdict};
+use mora_core::{CallRatio, Indicator, Millicores, OomKill, Series, Step, Trust, Verdict};
 
 use super::bench::{Bench, capacity, mebibytes, wants, workload};
 use super::{GateRules, GateState, Surroundings, gate};
@@ -301,6 +301,17 @@ fn callees_go_up_before_their_callers_and_callers_down_before_their_callees() {
     bench.run();
     bench.wait(30);
     assert_eq!(waves(&mut bench), [2, 3, 3, 4, 1, 4].map(Some), "raises come first");
+}
+
+#[test]
+fn calls_that_are_only_declared_order_changes_and_calls_that_are_never_made_do_not() {
+    let mut bench = Bench::new(["a", "b", "c"].map(|name| wants(name, 200, 100)).into());
+    let declared = CallRatio { trust: Trust::Declared, ..CallRatio::stated(0.0, 0.0) };
+    bench.graph.insert(workload("a"), workload("b"), declared);
+    bench.graph.insert(workload("a"), workload("c"), CallRatio::stated(0.0, 0.0));
+    bench.graph.insert(workload("c"), workload("a"), CallRatio::stated(0.1, 0.0));
+    let waves: Vec<_> = bench.run().into_iter().map(|d| d.wave).collect();
+    assert_eq!(waves, [2, 1, 3].map(Some));
 }
 
 #[test]
