@@ -89,12 +89,15 @@ async fn serve_until_stopped(
         None => None,
     };
     let serving = async {
-        let plans = async { Ok(serve(config, server, Arc::clone(&metrics), stop.clone()).await?) };
+        let plans = async {
+            serve(config, server, Arc::clone(&metrics), stop.clone()).await?;
+            anyhow::Ok(())
+        };
         let scrapes = async {
-            match scraped {
-                Some(listener) => Ok(serve_metrics(listener, metrics.clone(), stop.clone()).await?),
-                None => Ok(()),
+            if let Some(listener) = scraped {
+                serve_metrics(listener, Arc::clone(&metrics), stop.clone()).await?;
             }
+            anyhow::Ok(())
         };
         tokio::try_join!(plans, scrapes).map(drop)
     };
