@@ -148,7 +148,8 @@ async fn plan_asking(
     if plan.recommendations.is_empty() {
         return Err(RunError::Nothing(plan.warnings.join(" ")));
     }
-    plan.warnings.extend(tell(config, allowed.cluster.as_ref(), &plan, now).await);
+    let untold = tell(config, allowed.cluster.as_ref(), &plan, now).await;
+    plan.warnings.extend(untold);
     Ok(Outcome { plan, evidence, datasets })
 }
 
