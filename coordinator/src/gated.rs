@@ -87,6 +87,7 @@ mod tests {
             forecasts: BTreeMap::new(),
             graph,
             capacity: None,
+            cluster: None,
             now,
             start: now,
             slot: Step::HOUR,

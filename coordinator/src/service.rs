@@ -80,7 +80,6 @@ impl RecommendationService for Service {
             run_asking(&self.workers, &config, now).await
         };
         self.metrics.record(outcome.as_ref().ok().map(|o| &o.plan), begin.elapsed());
-        self.metrics.record(outcome.as_ref().ok().map(|o| &o.plan), begin.elapsed());
         let outcome = Arc::new(outcome.map_err(|error| run_status(&error))?);
         self.remember(&outcome);
         Ok(Response::new(v1::RecommendResponse { plan: Some((&outcome.plan).into()) }))
@@ -203,6 +202,7 @@ mod tests {
         let service = Service {
             config: CoordinatorConfig::default(),
             workers: Workers::once(FanOutConfig::default()),
+            metrics: Arc::default(),
             plans: Mutex::default(),
             newest: watch::Sender::new(None),
             stop: CancellationToken::new(),

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use mora_core::{
-    Bytes, CallGraph, Justification, Millicores, PlanStatus, Recommendation, Source, Step, Target,
-    Verdict,
+    Bytes, CallGraph, Justification, Limits, Millicores, PlanStatus, Recommendation, Source, Step,
+    Target, Verdict,
 };
 use mora_planning::{Evidence, GateRules, Policy, Surroundings, gate};
 use tempfile::TempDir;
@@ -46,9 +46,12 @@ fn plan(name: &str, minutes: i64) -> Plan {
             schedule: Vec::new(),
             source: Source::Statistical,
             justification: Justification::default(),
+            limits: Limits::default(),
+            autoscaler: None,
             decision: None,
         }],
         cuts: Vec::new(),
+        violations: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -60,6 +63,7 @@ fn outcome(plan: Plan) -> Outcome {
         forecasts: BTreeMap::new(),
         graph: CallGraph::default(),
         capacity: None,
+        cluster: None,
         now: plan.created_at,
         start: plan.start,
         slot: plan.slot,

@@ -39,6 +39,8 @@ pub(super) fn wants(name: &str, cpu: u64, memory: u64) -> Recommendation {
         schedule: Vec::new(),
         source: Source::Statistical,
         justification: Justification::default(),
+        limits: mora_core::Limits::default(),
+        autoscaler: None,
         decision: None,
     }
 }
@@ -80,6 +82,7 @@ impl Bench {
                 capacity: None,
                 recommendations,
                 cuts: Vec::new(),
+                violations: Vec::new(),
                 warnings: Vec::new(),
             },
             graph: CallGraph::default(),
