@@ -10,7 +10,8 @@ use mora_collector::{
     Collector, CollectorConfig, Lookback, SimulatedConfig, SimulatedSource, TrainingConfig, serve,
 };
 use mora_coordinator::{
-    ClusterConfig, CoordinatorConfig, Format, Outcome, exit_of, render, write_whole,
+    ClusterConfig, CoordinatorConfig, Format, Outcome, Workers, exit_of, render, run_gated,
+    write_whole,
 };
 use mora_core::{Plan, Series, Signal, Step, WorkloadRef};
 use mora_model_worker::WorkerConfig;
@@ -42,6 +43,9 @@ pub(crate) struct DemoArguments {
     /// Directory for the models; a temporary one, removed afterwards, when absent
     #[arg(long)]
     library: Option<PathBuf>,
+    /// Folder to remember the plan in, for `mora explain` and `mora whatif`
+    #[arg(long)]
+    state: Option<PathBuf>,
     /// Output format: table, json or yaml
     #[arg(long, short, default_value_t = Format::Table)]
     output: Format,
@@ -98,6 +102,7 @@ async fn run_system(
     let config = CoordinatorConfig {
         collector: Some(format!("http://{}", server.address())),
         workers: workers.endpoints().clone(),
+        state: arguments.state.clone(),
         cluster: ClusterConfig {
             cpu_allocatable: Some(cpu_allocatable),
             memory_allocatable: Some(memory_allocatable),
@@ -108,7 +113,10 @@ async fn run_system(
     let stop = CancellationToken::new();
     let serving = tokio::spawn(serve(collector, server, stop.clone()));
     say("asking every worker for the next 24 hours and planning");
-    let outcome = mora_coordinator::run(&config, now).await;
+    let outcome = match &config.state {
+        None => mora_coordinator::run(&config, now).await,
+        Some(_) => run_gated(&Workers::once(config.fan_out), &config, now).await,
+    };
     stop.cancel();
     serving.await??;
     workers.stop().await?;

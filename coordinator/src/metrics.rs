@@ -271,7 +271,7 @@ mod tests {
         connection.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         assert!(answer.contains("application/openmetrics-text"));
-        assert!(answer.contains("# TYPE mora_runs counter"));
+        assert!(answer.contains("# TYPE mora_run_duration_seconds gauge"), "{answer}");
         stop.cancel();
         server.await.unwrap().unwrap();
     }

@@ -46,6 +46,8 @@ pub(crate) struct Ceilings<'a> {
     floor: f64,
     containers: Vec<Range<'a>>,
     pods: Vec<Together<'a>>,
+    /// The pod of each container, as an index into `pods`.
+    pod_of: Vec<usize>,
     /// The node with most room.
     largest: Option<Set<'a>>,
     quotas: Vec<Together<'a>>,
@@ -72,12 +74,18 @@ impl<'a> Ceilings<'a> {
         cluster: Option<&'a ClusterState>,
         capacity: Option<u64>,
     ) -> Self {
+        let pods = groups(seats, |seat| seat.workload);
+        let mut pod_of = vec![0; seats.len()];
+        for (pod, group) in pods.iter().enumerate() {
+            group.seats.iter().for_each(|&seat| pod_of[seat] = pod);
+        }
         let mut ceilings = Self {
             resource,
             seats,
             floor,
             containers: vec![Range::default(); seats.len()],
-            pods: groups(seats, |seat| seat.workload),
+            pods,
+            pod_of,
             largest: None,
             quotas: Vec::new(),
             capacity,
@@ -219,7 +227,7 @@ impl<'a> Ceilings<'a> {
         match kind {
             ViolationKind::LimitRange => {
                 let container = self.containers[index].max;
-                let max = container.or_else(|| self.pod_of(index)?.range.max);
+                let max = container.or_else(|| self.pods[self.pod_of[index]].range.max);
                 let (most, rule) = max.unwrap_or_default();
                 let what = if container.is_some() { "a container" } else { "a pod" };
                 let reason = format!("LimitRange {rule} allows {what} {} of {name}", text(most));
@@ -234,7 +242,8 @@ impl<'a> Ceilings<'a> {
                 (Some(node.to_owned()), reason)
             }
             ViolationKind::Quota => {
-                let of = self.quotas.iter().filter(|quota| quota.seats.contains(&index));
+                let of =
+                    self.quotas.iter().filter(|quota| quota.seats.binary_search(&index).is_ok());
                 let (room, quota) = of.filter_map(|q| q.range.max).min().unwrap_or_default();
                 let reason = format!(
                     "ResourceQuota {quota} leaves {} of {name} for the plan in namespace {namespace}",
@@ -265,16 +274,12 @@ impl<'a> Ceilings<'a> {
         amounts.map(total).fold(0, u64::saturating_add)
     }
 
-    fn pod_of(&self, index: usize) -> Option<&Together<'a>> {
-        self.pods.iter().find(|pod| pod.seats.contains(&index))
-    }
-
     /// What the container or its pod lacks to what a limit range asks for, per replica, and which one; the
     /// shortfall of a pod counts for its first container.
     pub(crate) fn below_minimum(&self, index: usize, given: &[u64]) -> Option<(u64, &'a str)> {
         let own =
             self.containers[index].min.map(|(min, rule)| (min.saturating_sub(given[index]), rule));
-        let pod = self.pod_of(index).filter(|pod| pod.seats[0] == index);
+        let pod = Some(&self.pods[self.pod_of[index]]).filter(|pod| pod.seats[0] == index);
         let pod = pod.and_then(|pod| {
             let (min, rule) = pod.range.min?;
             Some((min.saturating_sub(pod.sum(given)), rule))
