@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::{CoordinatorConfig, RunError};
 
 /// Longest wait until all Events are written.
-const EVENTS_DEADLINE: Duration = Duration::from_secs(60);
+const EVENTS_DEADLINE: Duration = Duration::from_mins(1);
 
 /// What the configured cluster allows; all `None` where no cluster is configured.
 #[derive(Debug, Clone, Default)]

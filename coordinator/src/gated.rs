@@ -34,7 +34,7 @@ fn decide(config: &CoordinatorConfig, mut outcome: Outcome) -> Result<Outcome, S
     };
     let store = store.lock()?;
     let remembered = store.load()?;
-    let state = apply(config, &mut outcome, Some(remembered));
+    let state = apply(config, &mut outcome, Some(&remembered));
     store.save(&outcome, &config.policy, &state)?;
     Ok(outcome)
 }
@@ -42,14 +42,14 @@ fn decide(config: &CoordinatorConfig, mut outcome: Outcome) -> Result<Outcome, S
 fn apply(
     config: &CoordinatorConfig,
     outcome: &mut Outcome,
-    remembered: Option<Remembered>,
+    remembered: Option<&Remembered>,
 ) -> GateState {
     let Outcome { plan, evidence, datasets } = outcome;
     let surroundings = Surroundings { graph: &evidence.graph, datasets, now: evidence.now };
-    if let Some(remembered) = &remembered {
+    if let Some(remembered) = remembered {
         plan.warnings.extend(remembered.warnings.iter().cloned());
     }
-    let previous = remembered.as_ref().map(|remembered| &remembered.gate);
+    let previous = remembered.map(|remembered| &remembered.gate);
     gate(plan, surroundings, &config.policy.gate, previous)
 }
 

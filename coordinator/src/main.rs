@@ -63,7 +63,7 @@ async fn plan_once(config: CoordinatorConfig, arguments: &Arguments) -> anyhow::
     let begin = Instant::now();
     let workers = Workers::once(config.fan_out);
     let outcome = tokio::select! {
-        outcome = run_gated(&workers, &config, Timestamp::now()) => outcome,
+        outcome = Box::pin(run_gated(&workers, &config, Timestamp::now())) => outcome,
         () = stop_signal() => anyhow::bail!("stopped before the plan was made; nothing was written"),
     };
     if let Some(path) = &arguments.metrics_file {
@@ -96,7 +96,7 @@ async fn serve_until_stopped(
     };
     let serving = async {
         let plans = async {
-            serve(config, server, Arc::clone(&metrics), stop.clone()).await?;
+            Box::pin(serve(config, server, Arc::clone(&metrics), stop.clone())).await?;
             anyhow::Ok(())
         };
         let scrapes = async {

@@ -122,11 +122,11 @@ impl Figures {
         self.created.set(plan.created_at.as_second() as f64);
         for status in [PlanStatus::Complete, PlanStatus::Degraded, PlanStatus::Violation] {
             let is_status = if plan.status == status { 1.0 } else { 0.0 };
-            set(&self.status, vec![("status", name(status).to_owned())], is_status);
+            set(&self.status, &vec![("status", name(status).to_owned())], is_status);
         }
         for kind in ViolationKind::ALL {
             let found = plan.violations.iter().filter(|violation| violation.kind == kind).count();
-            set(&self.violations, vec![("kind", kind.as_str().to_owned())], found as f64);
+            set(&self.violations, &vec![("kind", kind.as_str().to_owned())], found as f64);
         }
         self.take_totals(plan);
         // A workload that has gone must not stay.
@@ -137,17 +137,17 @@ impl Figures {
 
     fn take_totals(&self, plan: &Plan) {
         let what = |what: &str| vec![("what", what.to_owned())];
-        set(&self.totals_cpu, what("requested"), plan.total_cpu().cores());
-        set(&self.totals_memory, what("requested"), plan.total_memory().get() as f64);
+        set(&self.totals_cpu, &what("requested"), plan.total_cpu().cores());
+        set(&self.totals_memory, &what("requested"), plan.total_memory().get() as f64);
         let cut_cpu: Millicores = plan.cuts.iter().map(|cut| cut.cpu).sum();
         let cut_memory: Bytes = plan.cuts.iter().map(|cut| cut.memory).sum();
-        set(&self.totals_cpu, what("cut"), cut_cpu.cores());
-        set(&self.totals_memory, what("cut"), cut_memory.get() as f64);
+        set(&self.totals_cpu, &what("cut"), cut_cpu.cores());
+        set(&self.totals_memory, &what("cut"), cut_memory.get() as f64);
         self.totals_cpu.remove(&what("cap"));
         self.totals_memory.remove(&what("cap"));
         if let Some(capacity) = plan.capacity {
-            set(&self.totals_cpu, what("cap"), capacity.cpu().cores());
-            set(&self.totals_memory, what("cap"), capacity.memory().get() as f64);
+            set(&self.totals_cpu, &what("cap"), capacity.cpu().cores());
+            set(&self.totals_memory, &what("cap"), capacity.memory().get() as f64);
         }
     }
 
@@ -161,19 +161,19 @@ impl Figures {
                 ("what", what.to_owned()),
             ]
         };
-        set(&self.workload_cpu, labels("target"), one.cpu.target.cores());
-        set(&self.workload_memory, labels("target"), one.memory.target.get() as f64);
+        set(&self.workload_cpu, &labels("target"), one.cpu.target.cores());
+        set(&self.workload_memory, &labels("target"), one.memory.target.get() as f64);
         if let Some(current) = one.cpu.current {
-            set(&self.workload_cpu, labels("current"), current.cores());
+            set(&self.workload_cpu, &labels("current"), current.cores());
         }
         if let Some(current) = one.memory.current {
-            set(&self.workload_memory, labels("current"), current.get() as f64);
+            set(&self.workload_memory, &labels("current"), current.get() as f64);
         }
     }
 }
 
-fn set(numbers: &Numbers, labels: Labels, value: f64) {
-    numbers.get_or_create(&labels).set(value);
+fn set(numbers: &Numbers, labels: &Labels, value: f64) {
+    numbers.get_or_create(labels).set(value);
 }
 
 const fn name(status: PlanStatus) -> &'static str {

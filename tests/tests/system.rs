@@ -26,3 +26,5 @@ mod pipeline;
 mod prometheus;
 #[path = "system/recommend.rs"]
 mod recommend;
+#[path = "system/surge.rs"]
+mod surge;

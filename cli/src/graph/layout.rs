@@ -80,7 +80,7 @@ fn callers_first(boxes: usize, calls: &[(usize, usize)]) -> Vec<usize> {
                 finished.push(node);
             } else if !std::mem::replace(&mut seen[node], true) {
                 open.push((node, true));
-                let callees = calls.iter().filter(|(u, v)| *u == node && !seen[*v]);
+                let callees = calls.iter().rev().filter(|(u, v)| *u == node && !seen[*v]);
                 open.extend(callees.map(|(_, v)| (*v, false)));
             }
         }
@@ -202,7 +202,9 @@ impl<'a> Sketch<'a> {
                 bottom = item.y + item.height / 2.0;
                 off += (item.y - wanted) / column.len() as f64;
             }
-            column.iter().for_each(|index| self.items[*index].y -= off);
+            for index in column {
+                self.items[index].y -= off;
+            }
         }
     }
 

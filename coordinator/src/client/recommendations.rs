@@ -13,7 +13,7 @@ use tonic::{Request, Status};
 use super::CONNECT_TIMEOUT;
 
 /// Longest wait for one answer; a plan of a thousand workers takes a fraction of it.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Why a coordinator gave no answer.
 #[derive(Debug, Error)]

@@ -52,7 +52,7 @@ impl Hedges {
             }
         }
         if !self.take() {
-            pending().await
+            pending::<()>().await;
         }
     }
 

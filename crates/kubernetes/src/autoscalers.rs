@@ -1,4 +1,4 @@
-//! What HorizontalPodAutoscalers do with workloads.
+//! What the autoscalers of workloads do.
 
 use std::collections::BTreeMap;
 

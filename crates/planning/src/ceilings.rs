@@ -173,12 +173,12 @@ impl<'a> Ceilings<'a> {
             ViolationKind::Quota => {
                 for quota in &self.quotas {
                     let room = quota.range.max.map(|(room, _)| room);
-                    self.fit(&quota.seats, room, self.floor, wanted, given);
+                    self.fit(&quota.seats, room, wanted, given);
                 }
             }
             _ => {
                 let all: Vec<usize> = (0..self.seats.len()).collect();
-                self.fit(&all, self.capacity, self.floor, wanted, given);
+                self.fit(&all, self.capacity, wanted, given);
             }
         }
     }
@@ -194,14 +194,7 @@ impl<'a> Ceilings<'a> {
     }
 
     /// Shares `capacity` out to the containers `seats`.
-    fn fit(
-        &self,
-        seats: &[usize],
-        capacity: Option<u64>,
-        floor: f64,
-        wanted: &[u64],
-        given: &mut [u64],
-    ) {
+    fn fit(&self, seats: &[usize], capacity: Option<u64>, wanted: &[u64], given: &mut [u64]) {
         let Some(capacity) = capacity else { return };
         let claim = |&i: &usize| Claim {
             wanted: given[i],
@@ -210,7 +203,7 @@ impl<'a> Ceilings<'a> {
             priority: self.seats[i].priority,
         };
         let claims: Vec<Claim> = seats.iter().map(claim).collect();
-        let supply = Supply { capacity, floor, grain: self.resource.grain() };
+        let supply = Supply { capacity, floor: self.floor, grain: self.resource.grain() };
         let fitted = fit_to_capacity(&claims, supply);
         seats.iter().zip(fitted).for_each(|(&i, amount)| given[i] = amount);
     }

@@ -40,7 +40,7 @@ pub(crate) struct Draft {
 
 /// One container's share of its workload.
 struct Container<'a> {
-    container: String,
+    name: String,
     claim: ResourceClaim,
     cpu_share: f64,
     memory_share: f64,
@@ -81,7 +81,7 @@ pub(crate) fn forecast_drafts(
         };
         drafts.push(Draft {
             workload: forecast.workload.clone(),
-            container: part.container,
+            container: part.name,
             replicas,
             claim: part.claim,
             cpu: need,
@@ -97,7 +97,7 @@ pub(crate) fn forecast_drafts(
 fn containers<'a>(forecast: &Forecast, observed: Option<&'a Observed>) -> Vec<Container<'a>> {
     let containers = observed.into_iter().flat_map(|observed| &observed.containers);
     let part = |(name, container): (&String, &'a ObservedContainer)| Container {
-        container: name.clone(),
+        name: name.clone(),
         claim: container.claim,
         cpu_share: container.cpu_share,
         memory_share: container.memory_share,
@@ -107,9 +107,9 @@ fn containers<'a>(forecast: &Forecast, observed: Option<&'a Observed>) -> Vec<Co
     if !found.is_empty() {
         return found;
     }
-    let container = forecast.workload.name().to_owned();
+    let name = forecast.workload.name().to_owned();
     let claim = ResourceClaim::default();
-    vec![Container { container, claim, cpu_share: 1.0, memory_share: 1.0, observed: None }]
+    vec![Container { name, claim, cpu_share: 1.0, memory_share: 1.0, observed: None }]
 }
 
 /// `share` of the CPU by `path`, adjusted; the bounds are the median and the highest quantile, adjusted alike.
@@ -162,13 +162,12 @@ fn memory_need(
     inputs: Inputs<'_>,
 ) -> Result<MemoryNeed, String> {
     let Inputs { evidence, policy } = inputs;
-    let (need, mut parts) = match forecast.signals.get(&Signal::Memory) {
-        Some(signal) => forecast_memory(signal, part.memory_share, inputs),
-        None => {
-            let need = part.observed.and_then(|container| container.baseline.as_ref().ok());
-            let need = need.ok_or("its forecast has no memory and its history not enough of it")?;
-            (memory_baseline(need, evidence.slots), parts(&[(Cause::Baseline, need.memory.get())]))
-        }
+    let (need, mut parts) = if let Some(signal) = forecast.signals.get(&Signal::Memory) {
+        forecast_memory(signal, part.memory_share, inputs)
+    } else {
+        let need = part.observed.and_then(|container| container.baseline.as_ref().ok());
+        let need = need.ok_or("its forecast has no memory and its history not enough of it")?;
+        (memory_baseline(need, evidence.slots), parts(&[(Cause::Baseline, need.memory.get())]))
     };
     let (need, note) = match part.observed {
         Some(container) => kept(need, container, policy, evidence.now),

@@ -74,7 +74,9 @@ impl Pouring<'_> {
         let total: u128 = class.iter().map(|&i| self.claims[i].over_replicas(missing(i))).sum();
         if total <= self.left {
             self.left -= total;
-            class.iter().for_each(|&i| self.given[i] = self.given[i].max(goals[i]));
+            for &i in class {
+                self.given[i] = self.given[i].max(goals[i]);
+            }
             return;
         }
         let available = self.left;
@@ -101,7 +103,9 @@ impl Pouring<'_> {
             let cost: u128 = equals.iter().map(|&i| self.claims[i].over_replicas(more)).sum();
             if cost <= self.left {
                 self.left -= cost;
-                equals.iter().for_each(|&i| self.given[i] += more);
+                for &i in equals {
+                    self.given[i] += more;
+                }
             }
         }
     }

@@ -42,9 +42,9 @@ fn exact(shape: f64, deviations: f64, start: f64) -> f64 {
     for _ in 0..MAX_STEPS {
         let above = gamma_lr(shape, value) - probability;
         if above > 0.0 {
-            high = value
+            high = value;
         } else {
-            low = value
+            low = value;
         }
         let density = ((shape - 1.0) * value.ln() - value - ln_gamma(shape)).exp();
         let newton = value - above / density;

@@ -138,7 +138,9 @@ impl<'a> Run<'a> {
         for recommendation in &self.plan.recommendations {
             groups.entry(&recommendation.workload).or_default().push(recommendation);
         }
-        groups.values_mut().for_each(|group| group.sort_by_key(|r| &r.container));
+        for group in groups.values_mut() {
+            group.sort_by_key(|r| &r.container);
+        }
         groups
     }
 
@@ -146,13 +148,13 @@ impl<'a> Run<'a> {
         let known = |r: &Recommendation| state.get(&r.workload, &r.container);
         let states: Vec<Option<&ContainerState>> = group.iter().map(|r| known(r)).collect();
         let standing = Standing::new(&states, self.remembers, self.rules, self.surroundings.now);
-        let each = |(recommendation, state): (&&'a Recommendation, &Option<&ContainerState>)| {
+        let each = |(recommendation, state): (&&'a Recommendation, Option<&ContainerState>)| {
             let container = self.container(recommendation);
             let key =
                 |resource| (&recommendation.workload, recommendation.container.as_str(), resource);
-            Resource::ALL.map(|r| (key(r), container.want(r, *state, &standing)))
+            Resource::ALL.map(|r| (key(r), container.want(r, state, &standing)))
         };
-        group.iter().zip(&states).flat_map(each).collect()
+        group.iter().zip(states.iter().copied()).flat_map(each).collect()
     }
 
     /// The raises and the decreases of a workload, each as one change.

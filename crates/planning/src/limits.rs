@@ -187,7 +187,7 @@ impl Limited {
             for pod in here.chunk_by(|&a, &b| seats[a].workload == seats[b].workload) {
                 let alike: Vec<Seat<'_>> =
                     seats.iter().map(|seat| Seat { replicas: 1, priority: 0, ..*seat }).collect();
-                self.fit(resource, pod, &alike, followed, most);
+                self.fit((resource, most), pod, &alike, followed);
             }
         }
     }
@@ -207,7 +207,7 @@ impl Limited {
             let here =
                 (0..seats.len()).filter(|&i| seats[i].workload.namespace() == quota.namespace);
             let here: Vec<usize> = here.collect();
-            for (index, taken) in self.fit(resource, &here, seats, followed, room) {
+            for (index, taken) in self.fit((resource, room), &here, seats, followed) {
                 let seat = seats[index];
                 self.violations.push(Violation {
                     kind: ViolationKind::Quota,
@@ -231,11 +231,10 @@ impl Limited {
     /// what was taken away per replica.
     fn fit(
         &mut self,
-        resource: Resource,
+        (resource, room): (Resource, u64),
         here: &[usize],
         seats: &[Seat<'_>],
         followed: &[Followed],
-        room: u64,
     ) -> Vec<(usize, u64)> {
         let above = |i: usize| self.limits[i].unwrap_or(0).saturating_sub(followed[i].request);
         let claims: Vec<Claim> = here

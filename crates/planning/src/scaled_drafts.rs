@@ -31,11 +31,16 @@ pub(crate) fn divide_over_peak_replicas(
         let scaling = claimed.and_then(|request| Scaling::new(*autoscaler, request, peak));
         let Some(scaling) = scaling else {
             let note = "its HorizontalPodAutoscaler does not scale on CPU, or not all its containers have a CPU request, so its replicas are taken as they are";
-            pod.iter_mut().for_each(|draft| draft.justification.notes.push(note.to_owned()));
+            for draft in pod {
+                draft.justification.notes.push(note.to_owned());
+            }
             continue;
         };
-        pod.iter_mut().for_each(|draft| divide(draft, &scaling, rule));
-        scalings.insert(pod[0].workload.clone(), scaling);
+        let workload = pod[0].workload.clone();
+        for draft in pod {
+            divide(draft, &scaling, rule);
+        }
+        scalings.insert(workload, scaling);
     }
     scalings
 }

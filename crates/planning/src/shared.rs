@@ -73,7 +73,7 @@ impl<'a> Shared<'a> {
         let withheld = STEPS.into_iter().zip(&self.tightest.withheld);
         let taken = withheld.filter(|(_, amounts)| amounts[index] > 0).map(|(kind, amounts)| {
             let (place, reason) = self.ceilings.reason(kind, index, &self.tightest);
-            self.violation(kind, index, amounts[index], place, reason)
+            self.violation(kind, (index, amounts[index]), place, reason)
         });
         taken.chain(self.below_minimum(index)).collect()
     }
@@ -83,14 +83,14 @@ impl<'a> Shared<'a> {
         let namespace = self.ceilings.seats[index].workload.namespace();
         let reason = format!("LimitRange {rule} asks for more, so its pods would be refused");
         let place = Some(format!("{namespace}/{rule}"));
-        Some(self.violation(ViolationKind::BelowMinimum, index, missing, place, reason))
+        Some(self.violation(ViolationKind::BelowMinimum, (index, missing), place, reason))
     }
 
+    /// The violation by what the container `index` misses of each replica.
     fn violation(
         &self,
         kind: ViolationKind,
-        index: usize,
-        each: u64,
+        (index, each): (usize, u64),
         place: Option<String>,
         reason: String,
     ) -> Violation {

@@ -112,7 +112,7 @@ impl ForecastService for FakeWorker {
         let request = request.into_inner();
         let _asked: WorkloadRef = required(request.workload.clone(), "workload")?;
         match self.fault {
-            WorkerFault::Slow => tokio::time::sleep(Duration::from_secs(60)).await,
+            WorkerFault::Slow => tokio::time::sleep(Duration::from_mins(1)).await,
             WorkerFault::Untrained => {
                 return Err(Status::failed_precondition("no model has been published yet"));
             }

@@ -69,19 +69,15 @@ const PERIODS: f64 = 10.0;
 
 struct Container {
     pod: &'static str,
-    container: &'static str,
+    name: &'static str,
     /// Cores.
     cpu: f64,
     /// The share of periods it is held back in; `None` without a limit.
     throttled: Option<f64>,
 }
 
-const fn container(
-    pod: &'static str,
-    container: &'static str,
-    throttled: Option<f64>,
-) -> Container {
-    Container { pod, container, cpu: 0.1, throttled }
+const fn container(pod: &'static str, name: &'static str, throttled: Option<f64>) -> Container {
+    Container { pod, name, cpu: 0.1, throttled }
 }
 
 const CONTAINERS: [Container; 6] = [
@@ -100,7 +96,7 @@ fn containers(shop: &MeshedShop, of: fn(&Container) -> Option<f64>) -> Vec<Count
     let office = office.iter().filter(|_| is_first).map(|c| ("office", c));
     let all = CONTAINERS.iter().map(|c| (shop.namespace, c)).chain(office);
     let counter = |(namespace, c): (&str, &Container)| {
-        let labels = [("namespace", namespace), ("pod", c.pod), ("container", c.container)];
+        let labels = [("namespace", namespace), ("pod", c.pod), ("container", c.name)];
         Some(Counter { labels: owned(&labels), rate: of(c)? })
     };
     all.filter_map(counter).collect()

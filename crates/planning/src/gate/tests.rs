@@ -179,6 +179,9 @@ fn a_decrease_that_made_latency_worse_is_taken_back_and_nothing_is_lowered_for_a
     assert_eq!(bench.run()[0].verdict, Verdict::Lower);
 }
 
+/// What an indicator was, by hours before now.
+type Course = fn(f64) -> f64;
+
 #[test]
 fn errors_count_as_harm_and_what_is_no_worse_than_usual_does_not() {
     let verdict = |indicator, value: fn(f64) -> f64| {
@@ -190,7 +193,7 @@ fn errors_count_as_harm_and_what_is_no_worse_than_usual_does_not() {
         verdict(Indicator::ErrorRatio, |hours| if hours <= 1.0 { 0.02 } else { 0.0 }),
         Verdict::RollBack
     );
-    let harmless: [(Indicator, fn(f64) -> f64); 5] = [
+    let harmless: [(Indicator, Course); 5] = [
         (Indicator::ErrorRatio, |hours| if hours <= 1.0 { 0.009 } else { 0.0 }),
         (Indicator::LatencyP95, |hours| if hours <= 1.0 { 0.0119 } else { 0.008 }),
         (Indicator::LatencyP95, |hours| if hours <= 1.0 { 0.12 } else { 0.1 }),
