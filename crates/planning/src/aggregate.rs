@@ -36,13 +36,19 @@ pub(crate) struct Application<'a> {
 pub(crate) struct AdjustedCpu {
     /// The change of each slot.
     changes: Vec<Change>,
+    /// The highest slot of the path the changes were found for.
+    own_peak: f64,
     pub(crate) justification: Justification,
 }
 
 impl AdjustedCpu {
     /// A path of the forecast, in cores over all replicas, after the change.
+    ///
+    /// What is added keeps the distance that the two paths have where they are highest.
     pub(crate) fn adjusted(&self, path: &[f64]) -> Vec<f64> {
-        path.iter().zip(&self.changes).map(|(cores, change)| change.of(*cores)).collect()
+        let distance = if self.own_peak > 0.0 { highest(path) / self.own_peak } else { 1.0 };
+        let distance = distance.min(MOST_FACTOR);
+        path.iter().zip(&self.changes).map(|(cores, change)| change.of(*cores, distance)).collect()
     }
 }
 
@@ -62,8 +68,9 @@ impl Change {
         Self { factor, added: (adjusted - factor * own).max(0.0) }
     }
 
-    fn of(self, cores: f64) -> f64 {
-        cores * self.factor + self.added
+    /// `cores` after the change, of which what is added is multiplied by `distance`.
+    fn of(self, cores: f64, distance: f64) -> f64 {
+        cores * self.factor + self.added * distance
     }
 }
 
@@ -101,7 +108,7 @@ impl<'a> Application<'a> {
         };
         let path = self.follow_callers(forecast, own, &mut justification);
         let changes = own.iter().zip(&path).map(|(own, path)| Change::new(*own, *path)).collect();
-        Some(AdjustedCpu { changes, justification })
+        Some(AdjustedCpu { changes, own_peak: highest(own), justification })
     }
 
     /// How much more a young or surging workload needs than its history shows, in [1, 2], and why.
@@ -351,8 +358,11 @@ mod tests {
             (0.0, 0.0, 0.5, 0.5),
         ] {
             let change = Change::new(own, adjusted);
-            assert!((change.of(own) - adjusted).abs() < 1e-12, "{own} to {adjusted}");
-            assert!((change.of(other) - expected).abs() < 1e-12, "{own} to {adjusted}: {other}");
+            assert!((change.of(own, 1.0) - adjusted).abs() < 1e-12, "{own} to {adjusted}");
+            assert!(
+                (change.of(other, 1.0) - expected).abs() < 1e-12,
+                "{own} to {adjusted}: {other}"
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A plan under a supposed change of load.
 
-use mora_core::{Forecast, Plan, Signal, WorkloadRef};
+use mora_core::{Forecast, Plan, Signal, SignalForecast, WorkloadRef};
 use thiserror::Error;
 
 use crate::{Evidence, LoadToCpu, Policy, plan};
@@ -46,21 +46,30 @@ pub fn what_if(
     Ok(plan(&id, &supposed, policy))
 }
 
-/// Multiplies the load of `forecast`; CPU follows the median load of its slot.
+/// Multiplies the load of `forecast`; every path of CPU grows as the median does at the median load of its slot.
 fn multiply(forecast: &mut Forecast, model: LoadToCpu, factor: f64) {
-    let rate = forecast.signals.get(&Signal::RequestRate);
-    let median = rate.and_then(|rate| rate.paths.first_key_value());
-    let loads = median.map(|(_, path)| path.clone());
+    let growth = growth(forecast, model, factor);
     if let Some(cpu) = forecast.signals.get_mut(&Signal::Cpu) {
         for path in cpu.paths.values_mut().chain([&mut cpu.requests]) {
-            for (slot, cores) in path.iter_mut().enumerate() {
-                let load = loads.as_ref().and_then(|loads| loads.get(slot));
-                *cores = load.map_or(*cores * factor, |load| model.scaled(*cores, *load, factor));
-            }
+            path.iter_mut().zip(&growth).for_each(|(cores, growth)| *cores *= growth);
         }
     }
     if let Some(rate) = forecast.signals.get_mut(&Signal::RequestRate) {
         let paths = rate.paths.values_mut().chain([&mut rate.requests]);
         paths.flatten().for_each(|value| *value *= factor);
     }
+}
+
+/// What CPU is multiplied by in each slot: as its lowest path grows, or `factor` where that says nothing.
+fn growth(forecast: &Forecast, model: LoadToCpu, factor: f64) -> Vec<f64> {
+    let lowest = |signal| {
+        let signal: Option<&SignalForecast> = forecast.signals.get(&signal);
+        signal.and_then(|signal| signal.paths.values().next()).map_or(&[][..], Vec::as_slice)
+    };
+    let loads = lowest(Signal::RequestRate);
+    let grown = |(slot, cores): (usize, &f64)| match loads.get(slot) {
+        Some(load) if *cores > 0.0 => model.scaled(*cores, *load, factor) / cores,
+        _ => factor,
+    };
+    lowest(Signal::Cpu).iter().enumerate().map(grown).collect()
 }

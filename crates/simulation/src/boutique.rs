@@ -97,6 +97,13 @@ impl Boutique {
         Ok(Self { noise: Noise::new(options.seed), load, received, workloads, options })
     }
 
+    /// The same shop with `factor` times as many visitors, at least 0, on the pods it has.
+    #[must_use]
+    pub fn with_visitors(&self, factor: f64) -> Self {
+        let load = Load::new(self.options.frontend_rate * factor.max(0.0));
+        Self { load, ..self.clone() }
+    }
+
     /// What was observed over the history, ordered by workload.
     #[must_use]
     pub fn datasets(&self) -> Vec<Dataset> {
@@ -245,6 +252,22 @@ mod tests {
     fn mean(values: impl Iterator<Item = f64>) -> f64 {
         let (sum, count) = values.fold((0.0, 0.0), |(sum, count), v| (sum + v, count + 1.0));
         sum / count
+    }
+
+    #[test]
+    fn more_visitors_make_more_requests_on_the_same_pods() {
+        let (usual, busy) = (boutique(), boutique().with_visitors(3.0));
+        let day = |shop: &Boutique, signal| -> Vec<f64> {
+            let truth = shop.truth(&workload("cartservice"), signal, at(0), at(24)).unwrap();
+            truth.observed().collect()
+        };
+        let rates = day(&busy, Signal::RequestRate);
+        for (rate, usual) in rates.iter().zip(day(&usual, Signal::RequestRate)) {
+            assert!((rate / usual - 3.0).abs() < 1e-9);
+        }
+        assert_eq!(usual.capacity(), busy.capacity());
+        let observed = busy.observe(&workload("cartservice"), Signal::RequestRate, at(0), at(24));
+        assert!((mean(observed.unwrap().observed()) / mean(rates.into_iter()) - 1.0).abs() < 0.1);
     }
 
     #[test]

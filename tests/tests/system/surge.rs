@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Output;
 
 use jiff::{SignedDuration, Timestamp};
-use mora_core::{Plan, Recommendation, Series, Signal, WorkloadRef};
+use mora_core::{Plan, Recommendation, Signal, WorkloadRef};
 use mora_simulation::{Boutique, BoutiqueOptions};
 use mora_tests::mora;
 use serde_json::Value;
@@ -25,20 +25,11 @@ fn path(folder: &Path, name: &str) -> String {
     folder.join(name).to_str().unwrap().to_owned()
 }
 
-/// The highest CPU expected on the planned day, in cores over the pods of now, with `factor` times the visitors.
-///
-/// CPU is linear in the load of the simulated shop, so two instants tell its slope.
-fn true_peak(boutique: &Boutique, workload: &WorkloadRef, factor: f64) -> f64 {
+/// The most CPU that any minute of the planned day uses, in cores over the pods of now.
+fn true_peak(shop: &Boutique, workload: &WorkloadRef) -> f64 {
     let end: Timestamp = END.parse().unwrap();
-    let day = |signal| -> Series {
-        boutique.truth(workload, signal, end, end + SignedDuration::from_hours(24)).unwrap()
-    };
-    let (cpu, rate) = (day(Signal::Cpu), day(Signal::RequestRate));
-    let pairs: Vec<(f64, f64)> = rate.observed().zip(cpu.observed()).collect();
-    let lowest = pairs.iter().copied().min_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
-    let highest = pairs.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
-    let slope = (highest.1 - lowest.1) / (highest.0 - lowest.0);
-    highest.1 + slope * highest.0 * (factor - 1.0)
+    let day = shop.observe(workload, Signal::Cpu, end, end + SignedDuration::from_hours(24));
+    day.unwrap().observed().fold(0.0, f64::max)
 }
 
 /// Cores over all replicas before bounds and cap.
@@ -56,23 +47,25 @@ fn three_times_an_unseen_load_raises_every_callee_in_step_and_every_number_is_ex
     let supposed: Plan = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(4), "three times the load does not fit the cluster");
     let boutique = Boutique::new(BoutiqueOptions::new(SEED, END.parse().unwrap())).unwrap();
+    let surge = boutique.with_visitors(SURGE);
     println!(
-        "{:<24}{:>8}{:>9}{:>8}{:>24}",
-        "workload", "truth", "planned", "off", "per workload alone, off"
+        "{:<24}{:>10}{:>10}{:>9}{:>25}{:>17}",
+        "workload", "true raise", "planned", "off", "per workload alone, off", "request / need"
     );
     for (now, then) in usual.recommendations.iter().zip(&supposed.recommendations) {
         assert_eq!(now.workload, then.workload);
-        let truth =
-            true_peak(&boutique, &now.workload, SURGE) / true_peak(&boutique, &now.workload, 1.0);
+        let need = true_peak(&surge, &now.workload);
+        let truth = need / true_peak(&boutique, &now.workload);
         let planned = needed(then) / needed(now);
         let off = planned / truth - 1.0;
         // Sized alone, a workload whose own history shows no surge keeps its request.
         let alone = 1.0 / truth - 1.0;
         println!(
-            "{:<24}{truth:>8.2}{planned:>9.2}{:>7.1} %{:>22.1} %",
+            "{:<24}{truth:>10.2}{planned:>10.2}{:>7.1} %{:>23.1} %{:>17.2}",
             now.workload.name(),
             off * 100.0,
-            alone * 100.0
+            alone * 100.0,
+            needed(then) / need
         );
         // One millicore per replica is rounding.
         let rounding = 0.001 * f64::from(then.replicas) / needed(now);
