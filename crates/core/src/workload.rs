@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -71,9 +72,10 @@ impl FromStr for WorkloadKind {
 /// Its text form is `namespace/Kind/name`; `namespace/name` is read as a Deployment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkloadRef {
-    namespace: String,
+    // A plan names a workload dozens of times: sharing the text makes those copies cheap.
+    namespace: Arc<str>,
     kind: WorkloadKind,
-    name: String,
+    name: Arc<str>,
 }
 
 impl WorkloadRef {
@@ -108,14 +110,14 @@ impl WorkloadRef {
     }
 }
 
-fn object_name(text: &str) -> Result<String, WorkloadError> {
+fn object_name(text: &str) -> Result<Arc<str>, WorkloadError> {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     let valid = text.len() <= 253
         && edge(text.chars().next())
         && edge(text.chars().next_back())
         && text.chars().all(inner);
-    valid.then(|| text.to_owned()).ok_or_else(|| WorkloadError::InvalidName(text.to_owned()))
+    valid.then(|| text.into()).ok_or_else(|| WorkloadError::InvalidName(text.to_owned()))
 }
 
 impl fmt::Display for WorkloadRef {

@@ -138,7 +138,7 @@ fn main() {
         let made = plan("p", &evidence, &policy);
         assert_eq!(made.recommendations.len(), workloads);
         criterion.bench_function(&format!("plan of {workloads} workloads"), |bench| {
-            bench.iter(|| black_box(plan("p", &evidence, &policy)));
+            bench.iter_with_large_drop(|| black_box(plan("p", &evidence, &policy)));
         });
     }
     criterion.final_summary();

@@ -23,9 +23,14 @@ const OFTEN_THROTTLED: f64 = 0.05;
 /// Pinball loss over the baseline's where no back-test says better.
 const UNKNOWN_LOSS: f64 = 1.0;
 
+/// The forecast of each workload that answers the plan's slots, else why there is none.
+type Answers<'a> = BTreeMap<&'a WorkloadRef, Result<&'a Forecast, String>>;
+
 /// The application as a whole: its load, and where that leaves what was ever seen.
 pub(crate) struct Application<'a> {
     pub(crate) inputs: Inputs<'a>,
+    /// What every workload's worker answered, checked once.
+    answers: Answers<'a>,
     quantile: Quantile,
     pub(crate) traffic: Traffic,
     surges: BTreeMap<WorkloadRef, Vec<bool>>,
@@ -85,14 +90,16 @@ impl<'a> Application<'a> {
     pub(crate) fn new(inputs: Inputs<'a>) -> Self {
         let Inputs { evidence, policy } = inputs;
         let step = rate_step(evidence);
-        let entries = entries(evidence, policy.quantile);
+        let answers: Answers<'a> =
+            evidence.workloads().into_iter().map(|w| (w, evidence.forecast(w))).collect();
+        let entries = entries(evidence, &answers, policy.quantile);
         let traffic = propagate(&evidence.graph, &entries, evidence.slots, step);
         let surges = entries
             .keys()
-            .filter_map(|w| Some((w.clone(), surge(evidence, w, policy.quantile)?)))
+            .filter_map(|w| Some((w.clone(), surge(evidence, &answers, w, policy.quantile)?)))
             .collect();
         let steps_per_slot = (evidence.slot.seconds() / step.seconds()).max(1);
-        Self { inputs, quantile: policy.quantile, traffic, surges, steps_per_slot }
+        Self { inputs, answers, quantile: policy.quantile, traffic, surges, steps_per_slot }
     }
 
     /// What the callers' load changes about the workload's CPU; `None` where its forecast has no CPU.
@@ -115,7 +122,7 @@ impl<'a> Application<'a> {
     pub(crate) fn raise_of_baseline(&self, workload: &WorkloadRef) -> Option<(f64, String)> {
         let observed = self.inputs.evidence.observed.get(workload)?;
         let propagated = self.propagated(workload)?;
-        let surging = (0..propagated.len()).any(|slot| self.surging(workload, slot));
+        let surging = self.surging(workload).contains(&true);
         let factor = elasticity(observed.rate.as_ref()?.most, highest(&propagated));
         let reason = match (observed.is_young(), surging) {
             (true, _) => "its history is younger than 3 days",
@@ -160,10 +167,10 @@ impl<'a> Application<'a> {
         let young = observed.is_some_and(Observed::is_young);
         let weight = if young { 0.0 } else { self.own_weight(workload) };
         let cpu = |slot: usize, rate: f64| model.cpu(own[slot], rates.own[slot], rate);
-        let hidden = self.throttled_callers(workload);
+        let (hidden, surging) = (self.throttled_callers(workload), self.surging(workload));
         let agreed = |slot: usize| {
             let blend = weight * rates.own[slot] + (1.0 - weight) * rates.propagated[slot];
-            let overrides = !hidden.is_empty() || self.surging(workload, slot);
+            let overrides = !hidden.is_empty() || surging[slot];
             if overrides { blend.max(rates.propagated[slot]) } else { blend }
         };
         let busiest = highest_slot(rates.propagated);
@@ -177,7 +184,7 @@ impl<'a> Application<'a> {
         if let Some(caller) = hidden.first() {
             why.notes.push(format!("{caller} was throttled, so part of its demand is not in this workload's history and the callers' load is a minimum"));
         }
-        if (0..own.len()).any(|slot| self.surging(workload, slot)) {
+        if surging.contains(&true) {
             why.notes.push(
                 "an entry heads for load it never had, so the callers' load is a minimum"
                     .to_owned(),
@@ -214,12 +221,22 @@ impl<'a> Application<'a> {
         self.traffic.graph.callers(workload).filter_map(sent).collect()
     }
 
-    /// Whether an entry that causes a fair share of the workload's load leaves its own range.
-    fn surging(&self, workload: &WorkloadRef, slot: usize) -> bool {
-        let Some(origins) = self.traffic.origins.get(workload) else { return false };
+    /// In which slots an entry that causes a fair share of the workload's load leaves its own range.
+    fn surging(&self, workload: &WorkloadRef) -> Vec<bool> {
+        let mut surging = vec![false; self.inputs.evidence.slots];
+        let Some(origins) = self.traffic.origins.get(workload) else { return surging };
         let total: f64 = origins.values().sum();
-        let leaves = |entry: &WorkloadRef| self.surges.get(entry).is_some_and(|s| s[slot]);
-        origins.iter().any(|(entry, rate)| *rate >= MINOR_SHARE * total && leaves(entry))
+        let fair = origins.iter().filter(|(_, rate)| **rate >= MINOR_SHARE * total);
+        for surge in fair.filter_map(|(entry, _)| self.surges.get(entry)) {
+            surging.iter_mut().zip(surge).for_each(|(any, one)| *any |= one);
+        }
+        surging
+    }
+
+    /// The forecast of `workload`, if it answers this plan's slots, else the reason it does not.
+    pub(crate) fn forecast(&self, workload: &WorkloadRef) -> Result<&'a Forecast, String> {
+        let unknown = || Err("no worker is responsible for it".to_owned());
+        self.answers.get(workload).cloned().unwrap_or_else(unknown)
     }
 
     /// The callers with a fair share of the load that their CPU limit often held back.
@@ -256,7 +273,7 @@ impl<'a> Application<'a> {
     }
 
     fn loss(&self, workload: &WorkloadRef) -> f64 {
-        let forecast = self.inputs.evidence.forecast(workload).ok();
+        let forecast = self.answers.get(workload).and_then(|answer| answer.as_ref().ok());
         let skill = forecast.and_then(|f| f.signals.get(&Signal::RequestRate)).map(|s| s.skill);
         skill.and_then(|s| s.pinball_ratio).unwrap_or(UNKNOWN_LOSS)
     }
@@ -279,28 +296,41 @@ fn highest_slot(path: &[f64]) -> usize {
 }
 
 /// The load from outside of every workload that has some and whose rate is forecast or was observed.
-fn entries(evidence: &Evidence, quantile: Quantile) -> BTreeMap<WorkloadRef, Load> {
-    let every = evidence.workloads().into_iter().chain(evidence.graph.workloads());
+fn entries(
+    evidence: &Evidence,
+    answers: &Answers<'_>,
+    quantile: Quantile,
+) -> BTreeMap<WorkloadRef, Load> {
+    let ends = evidence.graph.edges().flat_map(|(caller, callee, _)| [caller, callee]);
+    let others = ends.filter(|end| !answers.contains_key(*end));
+    let every = answers.keys().copied().chain(others);
     let load = |workload: &WorkloadRef| {
-        let share = external_share(evidence, workload);
-        let (median, upper, at) = own_rate(evidence, workload, quantile)?;
-        (share > 0.0).then(|| outside(share, &median, &upper, at))
+        let share = Some(external_share(evidence, workload)).filter(|share| *share > 0.0)?;
+        let forecast = answers.get(workload).and_then(|answer| answer.as_ref().ok());
+        let (median, upper, at) = match forecast.and_then(|f| f.signals.get(&Signal::RequestRate)) {
+            Some(signal) => forecast_rate(signal, quantile)?,
+            None => observed_rate(evidence, workload, quantile)?,
+        };
+        Some(outside(share, &median, &upper, at))
     };
     every.filter_map(|w| Some((w.clone(), load(w)?))).collect()
 }
 
-/// Median and upper path of the rate, and the quantile of the latter: forecast, else as it was observed.
-fn own_rate(
+/// Median and upper path of a rate, and the quantile of the latter.
+type Spread = (Vec<f64>, Vec<f64>, Quantile);
+
+fn forecast_rate(signal: &SignalForecast, quantile: Quantile) -> Option<Spread> {
+    let (at, upper) = path_at(signal, quantile)?;
+    let (_, median) = path_at(signal, Quantile::new(0.5).ok()?)?;
+    Some((median.to_vec(), upper.to_vec(), at))
+}
+
+/// The rate as it was observed, the same in every slot.
+fn observed_rate(
     evidence: &Evidence,
     workload: &WorkloadRef,
     quantile: Quantile,
-) -> Option<(Vec<f64>, Vec<f64>, Quantile)> {
-    let forecast = evidence.forecast(workload).ok();
-    if let Some(signal) = forecast.and_then(|f| f.signals.get(&Signal::RequestRate)) {
-        let (at, upper) = path_at(signal, quantile)?;
-        let (_, median) = path_at(signal, Quantile::new(0.5).ok()?)?;
-        return Some((median.to_vec(), upper.to_vec(), at));
-    }
+) -> Option<Spread> {
     let levels = &evidence.observed.get(workload)?.rate.as_ref()?.levels;
     let (at, upper) = levels.range(quantile..).next().or_else(|| levels.last_key_value())?;
     let (_, median) = levels.range(Quantile::new(0.5).ok()?..).next()?;
@@ -321,9 +351,15 @@ fn outside(share: f64, median: &[f64], upper: &[f64], quantile: Quantile) -> Loa
 }
 
 /// In which slots the rate is forecast above everything observed; `None` without both.
-fn surge(evidence: &Evidence, workload: &WorkloadRef, quantile: Quantile) -> Option<Vec<bool>> {
+fn surge(
+    evidence: &Evidence,
+    answers: &Answers<'_>,
+    workload: &WorkloadRef,
+    quantile: Quantile,
+) -> Option<Vec<bool>> {
     let most = evidence.observed.get(workload)?.rate.as_ref()?.most;
-    let signal = evidence.forecast(workload).ok()?.signals.get(&Signal::RequestRate)?;
+    let forecast = answers.get(workload)?.as_ref().ok()?;
+    let signal = forecast.signals.get(&Signal::RequestRate)?;
     let (_, upper) = path_at(signal, quantile)?;
     Some(upper.iter().map(|rate| *rate > SURGE * most).collect())
 }

@@ -62,6 +62,8 @@ pub(crate) struct Outcome {
     /// What each of [`STEPS`] took away.
     pub(crate) withheld: [Vec<u64>; STEPS.len()],
     pub(crate) given: Vec<u64>,
+    /// What was still wanted over all replicas when the cap had its say.
+    needed: u64,
 }
 
 impl<'a> Ceilings<'a> {
@@ -139,6 +141,7 @@ impl<'a> Ceilings<'a> {
             let taken = before.iter().zip(&outcome.given).map(|(before, after)| before - after);
             outcome.withheld[step] = taken.collect();
         }
+        outcome.needed = self.needed(&outcome);
         outcome
     }
 
@@ -245,7 +248,7 @@ impl<'a> Ceilings<'a> {
                 (Some(format!("{namespace}/{quota}")), reason)
             }
             _ => {
-                let needed = text(self.needed(outcome));
+                let needed = text(outcome.needed);
                 let capacity = text(self.capacity.unwrap_or(0));
                 (
                     None,
@@ -257,7 +260,6 @@ impl<'a> Ceilings<'a> {
         }
     }
 
-    /// What was still wanted over all replicas when the cap had its say.
     fn needed(&self, outcome: &Outcome) -> u64 {
         let [.., capped] = &outcome.withheld;
         let amounts = outcome.given.iter().zip(capped).zip(self.seats);

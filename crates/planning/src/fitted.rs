@@ -178,20 +178,29 @@ impl<'a> Fitted<'a> {
         slots.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map_or(0, |(slot, _)| slot)
     }
 
-    /// What the container `index` does not get, if anything, with the reasons in `violations`.
-    pub(crate) fn cut(&self, index: usize, violations: &[Violation]) -> Option<Cut> {
+    /// What the containers do not get, with the reasons in `violations`.
+    pub(crate) fn cuts(&self, violations: &[Violation]) -> Vec<Cut> {
+        let mut reasons: BTreeMap<(&WorkloadRef, &str), Vec<&str>> = BTreeMap::new();
+        for violation in violations.iter().filter(|violation| violation.kind.withholds()) {
+            if let (Some(workload), Some(container)) = (&violation.workload, &violation.container) {
+                reasons.entry((workload, container)).or_default().push(&violation.reason);
+            }
+        }
+        let cut = |(index, draft): (usize, &Draft)| {
+            let reasons = reasons.get(&(&draft.workload, draft.container.as_str()));
+            self.cut(index, reasons.map_or(&[], Vec::as_slice))
+        };
+        self.drafts.iter().enumerate().filter_map(cut).collect()
+    }
+
+    /// What the container `index` does not get, if anything.
+    fn cut(&self, index: usize, reasons: &[&str]) -> Option<Cut> {
         let cpu = Millicores::new(self.cpu.cut(index));
         let memory = Bytes::new(self.memory.cut(index));
         if cpu == Millicores::ZERO && memory == Bytes::ZERO {
             return None;
         }
         let draft = &self.drafts[index];
-        let own = violations.iter().filter(|violation| {
-            violation.kind.withholds()
-                && violation.workload.as_ref() == Some(&draft.workload)
-                && violation.container.as_ref() == Some(&draft.container)
-        });
-        let reasons: Vec<&str> = own.map(|violation| violation.reason.as_str()).collect();
         Some(Cut {
             workload: draft.workload.clone(),
             container: draft.container.clone(),

@@ -7,6 +7,10 @@ use statrs::function::gamma::{gamma_lr, ln_gamma};
 const CUBE_ROOT_SHAPE: f64 = 8.0;
 /// From this shape on a gamma variable is as good as normal, and the cube root loses digits.
 const NORMAL_SHAPE: f64 = 1e8;
+/// Where the search begins at the least: below it the density has no finite steps.
+const LEAST: f64 = 1e-3;
+/// One step goes no farther than this many times the value.
+const FARTHEST: f64 = 4.0;
 /// Halvings that find a value to its last digits.
 const MAX_STEPS: usize = 200;
 
@@ -37,8 +41,8 @@ fn cube_root(shape: f64, deviations: f64) -> f64 {
 /// The value over the mean: Newton's steps from `start`, or halvings where they would leave the bracket.
 fn exact(shape: f64, deviations: f64, start: f64) -> f64 {
     let probability = f64::midpoint(1.0, erf(deviations / std::f64::consts::SQRT_2));
-    let (mut low, mut high) = (0.0, bound(shape, probability));
-    let mut value = (start * shape).clamp(1e-3 * high, high);
+    let (mut low, mut high) = (0.0, f64::INFINITY);
+    let mut value = (start * shape).max(LEAST);
     for _ in 0..MAX_STEPS {
         let above = gamma_lr(shape, value) - probability;
         if above > 0.0 {
@@ -47,23 +51,18 @@ fn exact(shape: f64, deviations: f64, start: f64) -> f64 {
             low = value;
         }
         let density = ((shape - 1.0) * value.ln() - value - ln_gamma(shape)).exp();
-        let newton = value - above / density;
-        let next = if newton > low && newton < high { newton } else { f64::midpoint(low, high) };
-        if (next - value).abs() <= 1e-9 * value {
+        let newton = (value - above / density).min(FARTHEST * value);
+        let next = if newton > low && newton < high {
+            newton
+        } else {
+            f64::midpoint(low, high.min(FARTHEST * value))
+        };
+        if (next - value).abs() <= 1e-7 * value {
             return next / shape;
         }
         value = next;
     }
     value / shape
-}
-
-/// A value that is exceeded less often than `probability` leaves open.
-fn bound(shape: f64, probability: f64) -> f64 {
-    let mut high = shape + 1.0;
-    while gamma_lr(shape, high) < probability && high < 1e6 {
-        high *= 2.0;
-    }
-    high
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mora_core::{Capacity, Cut, Plan, PlanStatus, Recommendation, Source, Violation, WorkloadRef};
+use mora_core::{Capacity, Plan, PlanStatus, Recommendation, Source, Violation, WorkloadRef};
 
 use crate::aggregate::Application;
 use crate::baseline::baseline_drafts;
@@ -24,12 +24,13 @@ pub fn plan(id: &str, evidence: &Evidence, policy: &Policy) -> Plan {
     let application = Application::new(inputs);
     let mut drafting = Drafting::default();
     drafting.warnings.clone_from(&application.traffic.warnings);
-    for workload in evidence.workloads() {
+    let workloads = evidence.workloads();
+    for workload in &workloads {
         drafting.add(workload, &application);
     }
-    drafting.note_strangers(evidence);
+    drafting.note_strangers(evidence, &workloads);
     let own = |workload: &WorkloadRef| evidence.priority(workload, policy);
-    let priorities = inherited(&evidence.workloads(), &application.traffic, &own);
+    let priorities = inherited(&workloads, &application.traffic, &own);
     drafting.finish(id, inputs, &priorities)
 }
 
@@ -64,7 +65,7 @@ struct Drafting {
 
 impl Drafting {
     fn add(&mut self, workload: &WorkloadRef, application: &Application<'_>) {
-        let forecast = application.inputs.evidence.forecast(workload);
+        let forecast = application.forecast(workload);
         let drafts = forecast.and_then(|forecast| {
             let mut drafts = forecast_drafts(forecast, application)?;
             for draft in &mut drafts {
@@ -105,10 +106,9 @@ impl Drafting {
     }
 
     /// Names the workloads that take part in calls but were neither observed nor asked for a forecast.
-    fn note_strangers(&mut self, evidence: &Evidence) {
-        let known = evidence.workloads();
-        let strangers: BTreeSet<&WorkloadRef> =
-            evidence.graph.workloads().difference(&known).copied().collect();
+    fn note_strangers(&mut self, evidence: &Evidence, known: &BTreeSet<&WorkloadRef>) {
+        let ends = evidence.graph.edges().flat_map(|(caller, callee, _)| [caller, callee]);
+        let strangers: BTreeSet<&WorkloadRef> = ends.filter(|end| !known.contains(*end)).collect();
         self.warnings.extend(strangers.into_iter().map(|workload| {
             format!("{workload} is in the call graph but not in the plan: it has neither usage history nor a forecast")
         }));
@@ -134,7 +134,7 @@ impl Drafting {
         let recommend = |i| fitted.recommend(i, evidence.start, evidence.slot);
         let recommendations: Vec<_> = (0..seats.len()).map(recommend).collect();
         let violations = fitted.violations(cluster);
-        let cuts: Vec<Cut> = (0..seats.len()).filter_map(|i| fitted.cut(i, &violations)).collect();
+        let cuts = fitted.cuts(&violations);
         self.warnings.extend(cluster.into_iter().flat_map(|c| c.warnings.iter().cloned()));
         let blind = cluster.is_some_and(|cluster| cluster.nodes.is_none());
         Plan {

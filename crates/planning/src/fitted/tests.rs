@@ -58,8 +58,8 @@ fn fit(drafts: &mut [Draft], cluster: &ClusterState, policy: &Policy) -> Said {
     let start = Timestamp::UNIX_EPOCH;
     let all = 0..seats.len();
     Said {
-        recommendations: all.clone().map(|i| fitted.recommend(i, start, Step::HOUR)).collect(),
-        cuts: all.filter_map(|i| fitted.cut(i, &violations)).collect(),
+        recommendations: all.map(|i| fitted.recommend(i, start, Step::HOUR)).collect(),
+        cuts: fitted.cuts(&violations),
         violations,
     }
 }
