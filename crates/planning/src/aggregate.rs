@@ -1,6 +1,6 @@
 //! One workload's CPU once its own forecast and what its callers will send are brought together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mora_core::{
     CallRatio, Forecast, Justification, Quantile, Signal, SignalForecast, Step, WorkloadRef,
@@ -34,6 +34,8 @@ pub(crate) struct Application<'a> {
     quantile: Quantile,
     pub(crate) traffic: Traffic,
     surges: BTreeMap<WorkloadRef, Vec<bool>>,
+    /// The workloads that their CPU limit often held back.
+    throttled: BTreeSet<&'a WorkloadRef>,
     steps_per_slot: u32,
 }
 
@@ -99,7 +101,12 @@ impl<'a> Application<'a> {
             .filter_map(|w| Some((w.clone(), surge(evidence, &answers, w, policy.quantile)?)))
             .collect();
         let steps_per_slot = (evidence.slot.seconds() / step.seconds()).max(1);
-        Self { inputs, answers, quantile: policy.quantile, traffic, surges, steps_per_slot }
+        let often = |share: f64| share >= OFTEN_THROTTLED;
+        let throttled =
+            evidence.observed.iter().filter(|(_, o)| o.throttled_share.is_some_and(often));
+        let throttled = throttled.map(|(workload, _)| workload).collect();
+        let quantile = policy.quantile;
+        Self { inputs, answers, quantile, traffic, surges, throttled, steps_per_slot }
     }
 
     /// What the callers' load changes about the workload's CPU; `None` where its forecast has no CPU.
@@ -243,17 +250,15 @@ impl<'a> Application<'a> {
     ///
     /// What they did not send their callees have never seen (Nodens, ATC 2023).
     fn throttled_callers<'w>(&'w self, workload: &'w WorkloadRef) -> Vec<&'w WorkloadRef> {
-        let busiest = self.traffic.loads.get(workload).map_or(0, |load| highest_slot(&load.mean));
-        let received = self.traffic.loads.get(workload).map_or(0.0, |load| highest(&load.mean));
-        let throttled = |caller: &WorkloadRef| {
-            let observed = self.inputs.evidence.observed.get(caller);
-            observed.and_then(|o| o.throttled_share).is_some_and(|share| share >= OFTEN_THROTTLED)
-        };
+        let received = self.traffic.loads.get(workload).filter(|_| !self.throttled.is_empty());
+        let Some(received) = received else { return Vec::new() };
+        let busiest = highest_slot(&received.mean);
         let callers = self.traffic.graph.callers(workload).filter(|(caller, call)| {
             let load = self.traffic.loads.get(caller).and_then(|load| load.mean.get(busiest));
-            call.ratio * load.copied().unwrap_or(0.0) >= MINOR_SHARE * received
+            let sent = call.ratio * load.copied().unwrap_or(0.0);
+            self.throttled.contains(caller) && sent >= MINOR_SHARE * highest(&received.mean)
         });
-        callers.map(|(caller, _)| caller).filter(|caller| throttled(caller)).collect()
+        callers.map(|(caller, _)| caller).collect()
     }
 
     /// The weight of the own rate forecast: the loss of the callers' load over the sum of both losses.
