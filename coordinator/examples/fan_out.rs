@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use jiff::Timestamp;
+use mimalloc::MiMalloc;
 use mora_coordinator::{Answers, CoordinatorConfig, Endpoint, Workers};
 use mora_core::{
     Confidence, Forecast, MemberWeight, Quantile, RequestRecord, RiskPrice, Rung, Signal,
@@ -29,6 +30,10 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
+
+/// That of the coordinator.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const SEED: u64 = 1;
 const QUICKEST_MS: u64 = 20;

@@ -77,8 +77,8 @@ pub struct FanOutConfig {
     pub straggler_share: f64,
     /// The rest have this many times as long as that share took.
     pub straggler_factor: f64,
-    /// The least the rest have beyond that share, in milliseconds, where a hundred answered; ten times as long where
-    /// ten did.
+    /// The least the rest have beyond that share, in milliseconds, where a hundred answered; a third where 300 did, ten
+    /// times as long where ten did.
     pub straggler_least_ms: u64,
     /// Failures in a row after which a worker is left alone; 0 for never.
     pub breaker_failures: u32,

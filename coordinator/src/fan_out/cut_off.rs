@@ -6,8 +6,10 @@ use tokio::time::Instant;
 
 use super::FanOutLimits;
 
-/// Answers from which on the least extra time is as configured; the fewer there are, the less they say about the rest.
+/// Answers at which the least extra time is as configured; the fewer there are, the less they say about the rest.
 const TELLING: f64 = 100.0;
+/// The share of the least extra time that is left however many answered: a pause says nothing about a worker.
+const PATIENCE: f64 = 1.0 / 3.0;
 
 /// The end of one run's waiting, which is drawn nearer once most workers have answered.
 #[derive(Debug)]
@@ -72,7 +74,7 @@ impl CutOff {
     /// What the rest have beyond the `taken` of the others.
     fn extra(&self, taken: Duration) -> Duration {
         let relative = taken.mul_f64((self.limits.straggler_factor - 1.0).max(0.0));
-        let scarcity = (TELLING / self.answered as f64).max(1.0);
+        let scarcity = (TELLING / self.answered as f64).max(PATIENCE);
         relative.max(self.limits.straggler_least.mul_f64(scarcity))
     }
 }
@@ -103,7 +105,8 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(end((949, 0, 1000), second).to_string(), "60");
         assert_eq!(end((950, 0, 1000), second).to_string(), "1.5");
-        assert_eq!(end((950, 0, 1000), second / 10).to_string(), "0.35");
+        assert!((end((95, 0, 100), second / 10) - 0.1 - 0.25 / 0.95).abs() < 1e-6);
+        assert!((end((950, 0, 1000), second / 10) - 0.1 - 0.25 / 3.0).abs() < 1e-6);
     }
 
     #[test]

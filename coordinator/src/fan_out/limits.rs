@@ -23,7 +23,7 @@ pub struct FanOutLimits {
     pub straggler_share: f64,
     /// The rest have this many times as long as that share took.
     pub straggler_factor: f64,
-    /// The least the rest have beyond that share, where a hundred answered; ten times as long where ten did.
+    /// The least the rest have beyond that share, where a hundred answered; ten times as long where ten did, a third where 300 did.
     pub straggler_least: Duration,
     /// Failures in a row after which a worker is left alone; 0 for never.
     pub breaker_failures: u32,

@@ -5,6 +5,7 @@ use std::hint::black_box;
 
 use criterion::Criterion;
 use jiff::Timestamp;
+use mimalloc::MiMalloc;
 use mora_core::{
     Bytes, CallGraph, CallRatio, Capacity, Forecast, Millicores, Quantile, ResourceClaim, Rung,
     Signal, SignalForecast, Skill, Step, WorkloadRef,
@@ -14,6 +15,10 @@ use mora_planning::{
 };
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+/// That of the coordinator.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const SLOTS: usize = 24;
 /// Workloads of one application: an entry and what it calls.

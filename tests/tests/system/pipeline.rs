@@ -1,12 +1,15 @@
 //! Collector, workers and coordinator as separate processes over a real Prometheus.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use mora_core::{Dataset, Plan, PlanStatus, Recommendation, Signal, Source, WorkloadRef};
-use mora_tests::{Process, System, long_histories, tools};
+use mora_core::{
+    Dataset, Millicores, Plan, PlanStatus, Recommendation, Signal, Source, WorkloadRef,
+};
+use mora_tests::{Process, System, free_port, long_histories, mora, tools};
 use serde_json::Value;
 
 const DEADLINE_MS: u64 = 5000;
@@ -89,6 +92,46 @@ fn a_worker_killed_in_the_middle_of_a_run_leaves_its_workload_on_its_baseline() 
         "{:?}",
         plan.warnings
     );
+}
+
+#[test]
+fn a_coordinator_that_serves_explains_its_plan_supposes_loads_and_is_scraped() {
+    let system = start(2);
+    let workload = system.workers.keys().next().unwrap();
+    let metrics = format!("127.0.0.1:{}", free_port().unwrap());
+    let mut command = system.coordinator(DEADLINE_MS).unwrap();
+    command.args(["--listen", "127.0.0.1:0", "--metrics-listen", &metrics]);
+    let serving = Process::spawn("coordinator", &mut command).unwrap();
+    let address = serving.listening_address(Duration::from_mins(1)).unwrap();
+    let endpoint = format!("http://{address}");
+    let ask = |arguments: &[&str]| -> (Value, i32) {
+        let arguments = [arguments, &["--coordinator", &endpoint, "-o", "json"]].concat();
+        let output = mora(&arguments).unwrap();
+        let log = String::from_utf8_lossy(&output.stderr);
+        let answer = serde_json::from_slice(&output.stdout);
+        (answer.unwrap_or_else(|error| panic!("{error}: {log}")), output.status.code().unwrap())
+    };
+    let (found, code) = ask(&["explain", &workload.to_string()]);
+    let target = found[0]["cpu"]["target"].as_str().unwrap().to_owned();
+    let parts = found[0]["justification"]["cpu_parts"].as_array().unwrap();
+    let sum: i64 = parts.iter().map(|part| part["amount"].as_i64().unwrap()).sum();
+    assert_eq!((target.parse(), code), (Ok(Millicores::new(sum.unsigned_abs())), 0));
+    let (plan, _) = ask(&["whatif", "--entry", &format!("{workload}=2x")]);
+    let plan: Plan = serde_json::from_value(plan).unwrap();
+    let doubled = plan.recommendations.iter().find(|r| r.workload == *workload).unwrap();
+    assert!(doubled.cpu.target > Millicores::new(sum.unsigned_abs()), "{:?}", doubled.cpu);
+    let text = scraped(&metrics);
+    let lines = ["mora_runs_total{outcome=", "mora_plan_cpu_cores{what=\"requested\"}", "# EOF"];
+    lines.iter().for_each(|line| assert!(text.contains(line), "no `{line}` in {text}"));
+}
+
+fn scraped(address: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    let request = "GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]
