@@ -122,7 +122,9 @@ fn a_coordinator_that_serves_explains_its_plan_supposes_loads_and_is_scraped() {
     assert!(doubled.cpu.target > Millicores::new(sum.unsigned_abs()), "{:?}", doubled.cpu);
     let text = scraped(&metrics);
     let lines = ["mora_runs_total{outcome=", "mora_plan_cpu_cores{what=\"requested\"}", "# EOF"];
-    lines.iter().for_each(|line| assert!(text.contains(line), "no `{line}` in {text}"));
+    for line in lines {
+        assert!(text.contains(line), "no `{line}` in {text}");
+    }
 }
 
 fn scraped(address: &str) -> String {
