@@ -27,8 +27,8 @@ use mora_runtime::load_config;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
 /// That of the coordinator.
@@ -105,7 +105,8 @@ async fn serve(count: usize, file: &Path) -> anyhow::Result<()> {
             let answer = (&forecast(workload, Timestamp::UNIX_EPOCH)).into();
             let worker = Worker { answer, role, latency, asked: AtomicBool::new(false) };
             let server = Server::builder().add_service(ForecastServiceServer::new(worker));
-            let incoming = TcpListenerStream::new(listener);
+            // As a worker does: an answer waits for no acknowledgement of its first part.
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
             serving.spawn(server.serve_with_incoming(incoming));
         }
     }
