@@ -1,0 +1,1 @@
+//! Clean load experiments: isolate, load, measure, restore.

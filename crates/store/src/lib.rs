@@ -1,0 +1,1 @@
+//! What was collected, kept in Parquet by workload and day.
