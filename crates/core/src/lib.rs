@@ -10,6 +10,7 @@ mod dataset;
 mod decision;
 mod forecast;
 mod indicator;
+mod lookback;
 mod memory;
 mod plan;
 mod quantile;
@@ -30,6 +31,7 @@ pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
 pub use decision::{Decision, Verdict};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
 pub use indicator::Indicator;
+pub use lookback::Lookback;
 pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
     AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
