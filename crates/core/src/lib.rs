@@ -12,6 +12,7 @@ mod forecast;
 mod indicator;
 mod memory;
 mod plan;
+mod quality;
 mod quantile;
 mod quantity;
 mod risk;
@@ -34,6 +35,9 @@ pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
     AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
     Plan, PlanStatus, Recommendation, Source, Target,
+};
+pub use quality::{
+    Expected, QualityFault, QualityGates, QualityGatesError, QualityReport, SeriesQuality,
 };
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};
