@@ -13,6 +13,7 @@ mod indicator;
 mod lookback;
 mod memory;
 mod plan;
+mod quality;
 mod quantile;
 mod quantity;
 mod risk;
@@ -36,6 +37,9 @@ pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
     AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
     Plan, PlanStatus, Recommendation, Source, Target,
+};
+pub use quality::{
+    Expected, QualityFault, QualityGates, QualityGatesError, QualityReport, SeriesQuality,
 };
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};
