@@ -17,5 +17,6 @@ pub use source::{
     BasicAuth, Column, CustomTraffic, Lookback, MetricsSource, PrometheusConfig, PrometheusError,
     PrometheusSource, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, Secret,
     SimulatedConfig, SimulatedSource, SourceConfig, SourceError, TidyFile, TrafficMetric,
+    settle_callers,
 };
 pub use train::{TrainError, TrainingOptions, train_worker};

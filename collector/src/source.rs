@@ -4,6 +4,7 @@ mod prometheus;
 mod recorded;
 mod simulated;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use mora_core::Dataset;
@@ -14,7 +15,7 @@ use thiserror::Error;
 pub use mora_core::Lookback;
 pub use prometheus::{
     BasicAuth, CustomTraffic, PrometheusConfig, PrometheusError, PrometheusSource, Secret,
-    TrafficMetric,
+    TrafficMetric, settle_callers,
 };
 pub use recorded::{
     Column, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, TidyFile,
@@ -30,6 +31,41 @@ pub trait MetricsSource: Send + Sync {
         &'a self,
         lookback: &'a Lookback,
     ) -> BoxFuture<'a, Result<Vec<Dataset>, SourceError>>;
+
+    /// The parts that can be collected by themselves, such as namespaces; one without a name where there is but one.
+    fn scopes(&self) -> Vec<String> {
+        vec![String::new()]
+    }
+
+    /// Makes known that chunks of `whole` will be collected scope by scope, so that what holds for all of them is asked
+    /// once.
+    ///
+    /// Fails when the source cannot be read. [`MetricsSource::collect_scope`] gives the same without it, at the cost of
+    /// asking anew for every chunk.
+    fn begin<'a>(&'a self, whole: &'a Lookback) -> BoxFuture<'a, Result<(), SourceError>> {
+        let _whole = whole;
+        async { Ok(()) }.boxed()
+    }
+
+    /// Everything observed of one of [`MetricsSource::scopes`] over `lookback`, ordered by workload; an empty list where
+    /// nothing was. What is known of callers in other scopes is theirs to say: apply [`settle_callers`] to the datasets of
+    /// all scopes of a chunk.
+    ///
+    /// Fails when the source cannot be read.
+    fn collect_scope<'a>(
+        &'a self,
+        scope: &'a str,
+        lookback: &'a Lookback,
+    ) -> BoxFuture<'a, Result<Vec<Dataset>, SourceError>> {
+        let _only = scope;
+        async move {
+            match self.collect(lookback).await {
+                Err(SourceError::NoData { .. }) => Ok(Vec::new()),
+                collected => collected,
+            }
+        }
+        .boxed()
+    }
 
     /// Where the metrics come from, for people; no secrets.
     fn describe(&self) -> String;

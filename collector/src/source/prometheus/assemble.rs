@@ -16,18 +16,22 @@ use super::promql::Bound;
 use crate::Lookback;
 use crate::regularise::{Cells, regularise};
 
-pub(super) use traffic::settle_callers;
+pub use traffic::settle_callers;
 
 /// The datasets of one namespace as they come together.
 pub(super) struct Assembly<'a> {
     namespace: &'a str,
     lookback: &'a Lookback,
-    owners: Owners,
+    owners: &'a Owners,
     datasets: BTreeMap<WorkloadRef, Dataset>,
 }
 
 impl<'a> Assembly<'a> {
-    pub(super) const fn new(namespace: &'a str, lookback: &'a Lookback, owners: Owners) -> Self {
+    pub(super) const fn new(
+        namespace: &'a str,
+        lookback: &'a Lookback,
+        owners: &'a Owners,
+    ) -> Self {
         Self { namespace, lookback, owners, datasets: BTreeMap::new() }
     }
 
@@ -85,9 +89,9 @@ impl<'a> Assembly<'a> {
     }
 
     /// Sets what containers claim: the largest claim of the workload's current pods.
-    pub(super) fn add_claims(&mut self, bound: Bound, answer: Vec<Labelled>) {
+    pub(super) fn add_claims(&mut self, bound: Bound, answer: &[Labelled]) {
         for series in answer {
-            let Some((workload, container, _)) = self.place(&series) else { continue };
+            let Some((workload, container, _)) = self.place(series) else { continue };
             let usage =
                 self.datasets.get_mut(&workload).and_then(|d| d.containers.get_mut(&container));
             let resource = series.label("resource");
@@ -206,7 +210,8 @@ mod tests {
 
     pub(super) fn assembled(fill: impl FnOnce(&mut Assembly<'_>)) -> BTreeMap<String, Dataset> {
         let lookback = lookback();
-        let mut assembly = Assembly::new("shop", &lookback, Owners::default());
+        let owners = Owners::default();
+        let mut assembly = Assembly::new("shop", &lookback, &owners);
         assembly.add_cpu(vec![usage(CART, &[1.0, f64::NAN, 3.0]), usage(FRONT, &[1.0])]);
         fill(&mut assembly);
         let named = |dataset: Dataset| (dataset.workload.name().to_owned(), dataset);
@@ -235,13 +240,13 @@ mod tests {
         let datasets = assembled(|assembly| {
             assembly.add_claims(
                 Bound::Request,
-                vec![
+                &[
                     claimed(CART, "cpu", 0.1),
                     claimed("cart-6b7c9d5f8-bbbbb", "cpu", 0.2),
                     claimed(CART, "memory", 100_000_000.0),
                 ],
             );
-            assembly.add_claims(Bound::Limit, vec![claimed(CART, "cpu", 0.3)]);
+            assembly.add_claims(Bound::Limit, &[claimed(CART, "cpu", 0.3)]);
         });
         let claim = datasets["cart"].containers["server"].claim;
         assert_eq!(claim.cpu_request, Some(Millicores::new(200)));

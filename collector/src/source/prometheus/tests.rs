@@ -366,3 +366,34 @@ fn settings_that_cannot_work_are_refused_before_anything_is_asked() {
         PrometheusError::File { key: "source.prometheus.ca_file", .. }
     ));
 }
+
+#[tokio::test]
+async fn what_holds_for_the_whole_is_asked_once_for_all_of_its_chunks() {
+    let fake = Fake::start(about_cpu).await;
+    let source = PrometheusSource::new(fake.config()).unwrap();
+    assert_eq!(source.scopes(), ["shop"]);
+    source.begin(&lookback()).await.unwrap();
+    let at = |second| Timestamp::from_second(second).unwrap();
+    for (from, to) in [(0, 120), (120, 300)] {
+        let chunk = Lookback { from: at(from), to: at(to), ..lookback() };
+        let datasets = source.collect_scope("shop", &chunk).await.unwrap();
+        assert_eq!(datasets.len(), 1, "{from} to {to}");
+    }
+    let asked = |what: &str| {
+        let of = |seen: &&Seen| seen.parameters.get("query").is_some_and(|q| q.contains(what));
+        fake.seen().iter().filter(of).count()
+    };
+    let once = ["kube_pod_owner", "resource_requests", "mora_traffic"].map(asked);
+    assert_eq!(once, [1, 1, 1]);
+    assert_eq!(asked("container_cpu_usage_seconds_total{"), 2);
+    let before = Lookback { from: at(-120), to: at(0), ..lookback() };
+    source.collect_scope("shop", &before).await.unwrap();
+    assert_eq!(asked("kube_pod_owner"), 2, "what was begun says nothing of earlier chunks");
+}
+
+#[tokio::test]
+async fn a_chunk_in_which_nothing_ran_is_empty_and_no_error() {
+    let fake = Fake::start(|_, _| (StatusCode::OK, EMPTY)).await;
+    let source = PrometheusSource::new(fake.config()).unwrap();
+    assert!(source.collect_scope("shop", &lookback()).await.unwrap().is_empty());
+}

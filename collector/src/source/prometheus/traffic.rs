@@ -3,8 +3,10 @@
 mod peer;
 mod queries;
 
+use jiff::Timestamp;
 use mora_core::Indicator;
 
+use super::answer::Labelled;
 use super::api::Api;
 use super::assemble::Assembly;
 use super::error::PrometheusError;
@@ -15,6 +17,23 @@ pub(super) use peer::{Named, Peer};
 #[cfg(test)]
 pub(super) use queries::queries;
 pub(super) use queries::{Question, Scope, TrafficQueries};
+
+/// Which metrics had series shortly before the end of a lookback; `None` where that was not asked because there is
+/// nothing to choose from.
+#[derive(Debug)]
+pub(super) struct TrafficPresence(Option<Vec<Labelled>>);
+
+/// Asks which of `metrics` had series about `namespace` within the hour before `time`.
+pub(super) async fn look_for(
+    api: &Api,
+    metrics: &[TrafficMetric],
+    namespace: &str,
+    time: Timestamp,
+) -> Result<TrafficPresence, PrometheusError> {
+    let presence = queries::presence(metrics, namespace).filter(|_| metrics.len() > 1);
+    let Some(presence) = presence else { return Ok(TrafficPresence(None)) };
+    Ok(TrafficPresence(Some(api.instant(&presence, time).await?)))
+}
 
 /// Whom to ask about what.
 #[derive(Clone, Copy)]
@@ -30,10 +49,11 @@ impl Asking<'_> {
     pub(super) async fn add_traffic(
         self,
         metrics: &[TrafficMetric],
+        presence: &TrafficPresence,
         assembly: &mut Assembly<'_>,
     ) -> Result<(), PrometheusError> {
         let namespace = self.scope.namespace;
-        for metric in self.candidates(metrics, assembly).await? {
+        for metric in self.candidates(metrics, presence, assembly) {
             let queries = queries::queries(metric, self.scope);
             if self.add_requests(&queries, assembly).await? {
                 tracing::info!(namespace, "requests are read from {}", metric.as_str());
@@ -49,15 +69,14 @@ impl Asking<'_> {
 
     /// Those of `metrics` that had series about known workloads shortly before the end, and queries of one's own, in
     /// their order. Where none had, all: a metric may have ended earlier in the lookback.
-    async fn candidates<'m>(
+    fn candidates<'m>(
         self,
         metrics: &'m [TrafficMetric],
+        presence: &TrafficPresence,
         assembly: &Assembly<'_>,
-    ) -> Result<Vec<&'m TrafficMetric>, PrometheusError> {
+    ) -> Vec<&'m TrafficMetric> {
         let all = || metrics.iter().collect();
-        let presence = queries::presence(metrics, self.scope.namespace);
-        let Some(presence) = presence.filter(|_| metrics.len() > 1) else { return Ok(all()) };
-        let seen = self.api.instant(&presence, self.lookback.to).await?;
+        let Some(seen) = &presence.0 else { return all() };
         let is_there = |metric: &&TrafficMetric| {
             let callees = queries::present_callees(metric);
             let of_it = seen.iter().filter(|s| s.label(queries::METRIC) == Some(metric.as_str()));
@@ -67,12 +86,12 @@ impl Asking<'_> {
         };
         let there: Vec<_> = metrics.iter().filter(is_there).collect();
         if there.is_empty() {
-            return Ok(all());
+            return all();
         }
         let names: Vec<_> = there.iter().map(|metric| metric.as_str()).collect();
         tracing::debug!(namespace = self.scope.namespace, "found {}", names.join(", "));
         let is_own = |metric: &&TrafficMetric| matches!(metric, TrafficMetric::Custom(_));
-        Ok(metrics.iter().filter(|metric| is_own(metric) || there.contains(metric)).collect())
+        metrics.iter().filter(|metric| is_own(metric) || there.contains(metric)).collect()
     }
 
     /// Adds request rates and calls; whether any were about a workload of the namespace.

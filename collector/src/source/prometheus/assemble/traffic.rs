@@ -108,8 +108,8 @@ impl Assembly<'_> {
 }
 
 /// Names callers as they were collected where only their kind differs: most metrics do not tell it, and that of a
-/// caller in another namespace was assumed to be Deployment.
-pub(in super::super) fn settle_callers(datasets: &mut [Dataset]) {
+/// caller in another namespace was assumed to be Deployment. `datasets` should be those of all scopes over the same time.
+pub fn settle_callers(datasets: &mut [Dataset]) {
     let mut collected: BTreeMap<(String, String), Vec<WorkloadRef>> = BTreeMap::new();
     for dataset in &*datasets {
         let workload = &dataset.workload;
@@ -218,7 +218,8 @@ mod tests {
     #[test]
     fn a_workload_of_any_kind_is_found_by_its_name() {
         let lookback = lookback();
-        let mut assembly = Assembly::new("shop", &lookback, Owners::default());
+        let owners = Owners::default();
+        let mut assembly = Assembly::new("shop", &lookback, &owners);
         assembly.add_cpu(vec![series(&[("pod", "redis-0"), ("container", "redis")], &[1.0])]);
         let called = series(&[("server", "redis"), ("client", "cart")], &[4.0]);
         assert!(assembly.add_calls(&asked(&TrafficMetric::ServiceGraph), vec![called]));
