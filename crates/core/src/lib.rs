@@ -11,6 +11,7 @@ mod decision;
 mod forecast;
 mod indicator;
 mod lookback;
+mod mark;
 mod memory;
 mod plan;
 mod quality;
@@ -33,6 +34,7 @@ pub use decision::{Decision, Verdict};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
 pub use indicator::Indicator;
 pub use lookback::Lookback;
+pub use mark::{Mark, MarkKind};
 pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use plan::{
     AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
