@@ -26,5 +26,7 @@ mod pipeline;
 mod prometheus;
 #[path = "system/recommend.rs"]
 mod recommend;
+#[path = "system/store.rs"]
+mod store;
 #[path = "system/surge.rs"]
 mod surge;
