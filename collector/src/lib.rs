@@ -1,5 +1,6 @@
 //! The collector: where usage comes from, how complete it is, and how it reaches the model-workers.
 
+mod client;
 mod collector;
 mod config;
 mod error;
@@ -15,6 +16,7 @@ mod service;
 mod source;
 mod train;
 
+pub use client::{ClientError, CollectorClient, JobSummary, SignalSummary, WorkloadSummary};
 pub use collector::{Collector, TrainingRound, WorkloadState, log_round};
 pub use config::{CollectorConfig, StoreConfig, TrainingConfig};
 pub use error::CollectError;

@@ -11,7 +11,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// Another process writes to it.
-    #[error("the store {} is in use by another process; stop that collector, or ask it with `mora export`", .0.display())]
+    #[error("the store {} is in use by another process; stop that collector first", .0.display())]
     InUse(PathBuf),
     /// A file or folder cannot be read or written.
     #[error("{} cannot be read or written; check its permissions and the space left", path.display())]
