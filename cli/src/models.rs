@@ -287,7 +287,7 @@ fn prune(known: &Known, workload: Option<&str>, keep: usize, dry_run: bool) -> a
 }
 
 /// `value` as JSON or YAML, or as what `table` makes of it.
-fn structured<T: Serialize>(
+pub(crate) fn structured<T: Serialize>(
     value: &T,
     format: Format,
     table: impl FnOnce(&T) -> String,

@@ -104,7 +104,8 @@ impl CollectorClient {
         let mut request =
             Request::new(v1::ListWorkloadsRequest { namespace: namespace.to_owned() });
         request.set_timeout(DEADLINE);
-        let answer = CollectorServiceClient::new(self.channel.clone()).list_workloads(request).await;
+        let answer =
+            CollectorServiceClient::new(self.channel.clone()).list_workloads(request).await;
         let answer = answer.map_err(|status| ClientError::Call {
             endpoint: self.endpoint.clone(),
             status: Box::new(status),
@@ -114,9 +115,8 @@ impl CollectorClient {
 }
 
 fn summary(wire: v1::WorkloadStatus) -> Result<WorkloadSummary, FieldError> {
-    let time = |time: Option<_>, name| {
-        time.map(|time| timestamp_from_wire(Some(time), name)).transpose()
-    };
+    let time =
+        |time: Option<_>, name| time.map(|time| timestamp_from_wire(Some(time), name)).transpose();
     let signal = |wire: v1::SignalStatus| {
         Ok(SignalSummary {
             signal: Signal::try_from(wire.signal())?,
