@@ -1,1 +1,5 @@
 //! Clean load experiments: isolate, load, measure, restore.
+
+mod jmeter;
+
+pub use jmeter::{JMeter, JMeterConfig, LabelReport, Latency, LoadError, LoadReport, LoadRequest};
