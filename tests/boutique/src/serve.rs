@@ -55,7 +55,9 @@ pub(crate) struct ServeArguments {
 /// Why a service does not serve.
 #[derive(Debug, Error)]
 pub(crate) enum ServeError {
-    #[error("cannot listen on {address}; give a free address of this machine with --listen and --metrics-listen")]
+    #[error(
+        "cannot listen on {address}; give a free address of this machine with --listen and --metrics-listen"
+    )]
     Bind {
         address: SocketAddr,
         #[source]

@@ -31,6 +31,12 @@ use ServiceName::{
 #[error("there is no service `{0}`; write one of {known}", known = known())]
 pub(crate) struct UnknownService(String);
 
+impl UnknownService {
+    pub(crate) fn new(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
 fn known() -> String {
     ServiceName::ALL.map(ServiceName::as_str).join(", ")
 }
@@ -102,9 +108,7 @@ impl ServiceName {
     /// The services it calls.
     pub(crate) const fn callees(self) -> &'static [Self] {
         match self {
-            Frontend => {
-                &[Ad, Cart, Checkout, Currency, ProductCatalog, Recommendation, Shipping]
-            }
+            Frontend => &[Ad, Cart, Checkout, Currency, ProductCatalog, Recommendation, Shipping],
             Checkout => &[Cart, Currency, Email, Payment, ProductCatalog, Shipping],
             Recommendation => &[ProductCatalog],
             Cart => &[RedisCart],
@@ -124,7 +128,7 @@ impl FromStr for ServiceName {
 
     fn from_str(name: &str) -> Result<Self, UnknownService> {
         let found = Self::ALL.into_iter().find(|service| service.as_str() == name);
-        found.ok_or_else(|| UnknownService(name.to_owned()))
+        found.ok_or_else(|| UnknownService::new(name))
     }
 }
 

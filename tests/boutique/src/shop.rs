@@ -26,9 +26,11 @@ pub(crate) fn routes(service: ServiceName) -> Result<Routes, PeerError> {
     Ok(match service {
         ServiceName::Frontend => Routes::default(),
         ServiceName::Ad => Routes::new(wire::ad_service_server::AdServiceServer::new(ads::Ads)),
-        ServiceName::Cart => Routes::new(wire::cart_service_server::CartServiceServer::new(
-            carts::Carts { store: peer(ServiceName::RedisCart)? },
-        )),
+        ServiceName::Cart => {
+            Routes::new(wire::cart_service_server::CartServiceServer::new(carts::Carts {
+                store: peer(ServiceName::RedisCart)?,
+            }))
+        }
         ServiceName::Checkout => {
             Routes::new(wire::checkout_service_server::CheckoutServiceServer::new(
                 checkout::Checkout::from_environment()?,

@@ -58,7 +58,8 @@ impl Backend {
 
     pub(super) async fn convert(&self, from: Money, currency: &str) -> Result<Money, Status> {
         let request = ConvertRequest { from: Some(from), to_code: currency.to_owned() };
-        let send = |link, request| async move { CurrencyServiceClient::new(link).convert(request).await };
+        let send =
+            |link, request| async move { CurrencyServiceClient::new(link).convert(request).await };
         let amount = self.currencies.call(request, send).await?.amount;
         amount.ok_or_else(|| Status::internal("an amount is missing"))
     }
@@ -93,19 +94,22 @@ impl Backend {
 
     pub(super) async fn cart(&self, session: &str) -> Result<Vec<CartItem>, Status> {
         let request = GetCartRequest { user_id: session.to_owned() };
-        let send = |link, request| async move { CartServiceClient::new(link).get_cart(request).await };
+        let send =
+            |link, request| async move { CartServiceClient::new(link).get_cart(request).await };
         Ok(self.carts.call(request, send).await?.items)
     }
 
     pub(super) async fn add_to_cart(&self, session: &str, item: CartItem) -> Result<(), Status> {
         let request = AddItemRequest { user_id: session.to_owned(), item: Some(item) };
-        let send = |link, request| async move { CartServiceClient::new(link).add_item(request).await };
+        let send =
+            |link, request| async move { CartServiceClient::new(link).add_item(request).await };
         self.carts.call(request, send).await.map(|_| ())
     }
 
     pub(super) async fn empty_cart(&self, session: &str) -> Result<(), Status> {
         let request = EmptyCartRequest { user_id: session.to_owned() };
-        let send = |link, request| async move { CartServiceClient::new(link).empty_cart(request).await };
+        let send =
+            |link, request| async move { CartServiceClient::new(link).empty_cart(request).await };
         self.carts.call(request, send).await.map(|_| ())
     }
 
@@ -141,13 +145,17 @@ impl Backend {
         currency: &str,
     ) -> Result<Money, Status> {
         let request = GetQuoteRequest { items: items.to_vec() };
-        let send = |link, request| async move { ShippingServiceClient::new(link).get_quote(request).await };
+        let send = |link, request| async move {
+            ShippingServiceClient::new(link).get_quote(request).await
+        };
         let cost = self.shipping.call(request, send).await?.cost;
         self.convert(cost.ok_or_else(|| Status::internal("a cost is missing"))?, currency).await
     }
 
     pub(super) async fn place_order(&self, request: PlaceOrderRequest) -> Result<Order, Status> {
-        let send = |link, request| async move { CheckoutServiceClient::new(link).place_order(request).await };
+        let send = |link, request| async move {
+            CheckoutServiceClient::new(link).place_order(request).await
+        };
         let order = self.checkout.call(request, send).await?.order;
         order.ok_or_else(|| Status::internal("an order is missing"))
     }

@@ -54,7 +54,11 @@ impl OrderForm {
     /// The order of a session in a currency.
     ///
     /// Fails when a field is empty or too long, or the address of the letter is none.
-    pub(super) fn request(self, session: &str, currency: &str) -> Result<PlaceOrderRequest, Refusal> {
+    pub(super) fn request(
+        self,
+        session: &str,
+        currency: &str,
+    ) -> Result<PlaceOrderRequest, Refusal> {
         self.check()?;
         Ok(PlaceOrderRequest {
             user_id: session.to_owned(),
@@ -87,9 +91,12 @@ impl OrderForm {
         ];
         let wrong = |text: &str| text.trim().is_empty() || text.chars().count() > LONGEST;
         if let Some((field, _)) = fields.iter().find(|(_, text)| wrong(text)) {
-            return Err(Refusal::form(format!("fill in {field}, with at most {LONGEST} characters")));
+            return Err(Refusal::form(format!(
+                "fill in {field}, with at most {LONGEST} characters"
+            )));
         }
-        let is_address = self.email.split_once('@').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
+        let is_address =
+            self.email.split_once('@').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty());
         is_address.then_some(()).ok_or_else(|| Refusal::form("email is no address".to_owned()))
     }
 }

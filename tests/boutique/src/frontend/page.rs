@@ -69,7 +69,13 @@ impl Frame<'_> {
     }
 
     /// The cart and the form of an order.
-    pub(super) fn cart(&self, lines: &[Line], shipping: &Money, total: &Money, others: &[Product]) -> String {
+    pub(super) fn cart(
+        &self,
+        lines: &[Line],
+        shipping: &Money,
+        total: &Money,
+        others: &[Product],
+    ) -> String {
         if lines.is_empty() {
             let body = format!("<p>Your shopping cart is empty!</p>{}", recommended(others));
             return self.page("Cart", &body);
@@ -103,7 +109,8 @@ impl Frame<'_> {
 
     fn page(&self, title: &str, body: &str) -> String {
         let chosen = |code: &str| if code == self.visitor.currency { " selected" } else { "" };
-        let option = |code: &String| format!("<option value=\"{code}\"{}>{code}</option>", chosen(code));
+        let option =
+            |code: &String| format!("<option value=\"{code}\"{}>{code}</option>", chosen(code));
         let options: String = self.currencies.iter().map(option).collect();
         format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/><title>Online Boutique</title></head>\
@@ -157,7 +164,9 @@ fn recommended(products: &[Product]) -> String {
         format!("<li><a href=\"/product/{id}\">{name}</a></li>")
     };
     let links: String = products.iter().map(link).collect();
-    format!("<section class=\"recommendations\"><h2>You May Also Like</h2><ul>{links}</ul></section>")
+    format!(
+        "<section class=\"recommendations\"><h2>You May Also Like</h2><ul>{links}</ul></section>"
+    )
 }
 
 fn banner(ad: Option<&Ad>) -> String {
@@ -198,6 +207,8 @@ mod tests {
         }
         assert!(page.contains("<option value=\"USD\" selected>"));
         let empty = frame.cart(&[], &dollars(0, 0), &dollars(0, 0), &[shakers()]);
-        assert!(empty.contains("Your shopping cart is empty!") && empty.contains("You May Also Like"));
+        assert!(
+            empty.contains("Your shopping cart is empty!") && empty.contains("You May Also Like")
+        );
     }
 }

@@ -47,10 +47,7 @@ impl Visitor {
     fn of(headers: &HeaderMap) -> Self {
         let session = cookie(headers, SESSION).filter(|id| is_session(id)).map(str::to_owned);
         let currency = cookie(headers, CURRENCY).filter(|code| is_offered(code)).unwrap_or("USD");
-        Self {
-            session: session.unwrap_or_else(identifier),
-            currency: currency.to_owned(),
-        }
+        Self { session: session.unwrap_or_else(identifier), currency: currency.to_owned() }
     }
 
     /// The header that lets the browser keep its session.
@@ -74,12 +71,15 @@ fn set(name: &str, value: &str, seconds: u32) -> (HeaderName, String) {
 }
 
 fn is_session(text: &str) -> bool {
-    text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !text.is_empty()
+    text.len() <= 64
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !text.is_empty()
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let pairs = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
+    let mut pairs =
+        pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
     pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
 }
 

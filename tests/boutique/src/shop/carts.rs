@@ -58,7 +58,8 @@ impl CartService for Carts {
 impl Carts {
     async fn load(&self, user: &str) -> Result<GetCartResponse, Status> {
         let request = GetValueRequest { key: user.to_owned() };
-        let send = |link, request| async move { StoreServiceClient::new(link).get_value(request).await };
+        let send =
+            |link, request| async move { StoreServiceClient::new(link).get_value(request).await };
         let answer = self.store.call(request, send).await?;
         let value = answer.value.unwrap_or_default();
         GetCartResponse::decode(value.as_slice())
@@ -67,7 +68,8 @@ impl Carts {
 
     async fn save(&self, user: &str, value: Vec<u8>) -> Result<(), Status> {
         let request = SetValueRequest { key: user.to_owned(), value };
-        let send = |link, request| async move { StoreServiceClient::new(link).set_value(request).await };
+        let send =
+            |link, request| async move { StoreServiceClient::new(link).set_value(request).await };
         self.store.call(request, send).await.map(|_| ())
     }
 }

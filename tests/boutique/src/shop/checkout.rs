@@ -78,7 +78,8 @@ impl Checkout {
 
     async fn cart(&self, user: &str) -> Result<Vec<CartItem>, Status> {
         let request = GetCartRequest { user_id: user.to_owned() };
-        let send = |link, request| async move { CartServiceClient::new(link).get_cart(request).await };
+        let send =
+            |link, request| async move { CartServiceClient::new(link).get_cart(request).await };
         let items = self.carts.call(request, send).await.map_err(internal)?.items;
         let filled = !items.is_empty();
         filled.then_some(items).ok_or_else(|| Status::failed_precondition("the cart is empty"))
@@ -97,34 +98,41 @@ impl Checkout {
 
     async fn convert(&self, from: Money, currency: &str) -> Result<Money, Status> {
         let request = ConvertRequest { from: Some(from), to_code: currency.to_owned() };
-        let send = |link, request| async move { CurrencyServiceClient::new(link).convert(request).await };
+        let send =
+            |link, request| async move { CurrencyServiceClient::new(link).convert(request).await };
         let answer = self.currencies.call(request, send).await.map_err(refused_or_internal)?;
         required(answer.amount, "amount")
     }
 
     async fn shipping_cost(&self, items: &[CartItem], currency: &str) -> Result<Money, Status> {
         let request = GetQuoteRequest { items: items.to_vec() };
-        let send = |link, request| async move { ShippingServiceClient::new(link).get_quote(request).await };
+        let send = |link, request| async move {
+            ShippingServiceClient::new(link).get_quote(request).await
+        };
         let answer = self.shipping.call(request, send).await.map_err(internal)?;
         self.convert(required(answer.cost, "cost")?, currency).await
     }
 
     async fn charge(&self, amount: Money, card: CreditCard) -> Result<(), Status> {
         let request = ChargeRequest { amount: Some(amount), credit_card: Some(card) };
-        let send = |link, request| async move { PaymentServiceClient::new(link).charge(request).await };
+        let send =
+            |link, request| async move { PaymentServiceClient::new(link).charge(request).await };
         self.payments.call(request, send).await.map(|_| ()).map_err(refused_or_internal)
     }
 
     async fn ship(&self, address: Address, items: Vec<CartItem>) -> Result<String, Status> {
         let request = ShipOrderRequest { address: Some(address), items };
-        let send = |link, request| async move { ShippingServiceClient::new(link).ship_order(request).await };
+        let send = |link, request| async move {
+            ShippingServiceClient::new(link).ship_order(request).await
+        };
         let parcel = self.shipping.call(request, send).await.map_err(internal)?;
         Ok(parcel.tracking_id)
     }
 
     async fn empty(&self, user_id: String) -> Result<(), Status> {
         let request = EmptyCartRequest { user_id };
-        let send = |link, request| async move { CartServiceClient::new(link).empty_cart(request).await };
+        let send =
+            |link, request| async move { CartServiceClient::new(link).empty_cart(request).await };
         self.carts.call(request, send).await.map(|_| ()).map_err(internal)
     }
 
