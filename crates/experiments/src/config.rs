@@ -1,5 +1,6 @@
 //! The settings of an experiment, as they stand in a configuration file.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use mora_core::{QualityGatesError, Step, WorkloadRef};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{ExperimentGates, IsolationConfig, Matrix};
+use crate::{ExperimentGates, IsolationConfig, JMeterConfig, Matrix};
 
 /// Settings of `mora train clean-experiments`; the section `experiments` of a configuration file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,17 +67,19 @@ pub struct Timing {
 }
 
 /// How load is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoadConfig {
     /// Host of the application's entry.
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// The program `jmeter`, or the folder it is installed in; found on the `PATH` when absent.
-    pub jmeter: Option<PathBuf>,
-    /// Mean pause of a user between two requests, in milliseconds.
+    /// Mean pause of a user before each page, in milliseconds.
     pub think_milliseconds: u64,
+    /// Further properties of the plans, such as `max_rps`.
+    pub properties: BTreeMap<String, String>,
+    /// Where JMeter is, and from when on a load counts as failed, which ends the experiment.
+    pub jmeter: JMeterConfig,
 }
 
 impl Default for ExperimentsConfig {
@@ -118,7 +121,14 @@ impl Default for Timing {
 
 impl Default for LoadConfig {
     fn default() -> Self {
-        Self { host: "127.0.0.1".to_owned(), port: 8080, jmeter: None, think_milliseconds: 1000 }
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 8080,
+            think_milliseconds: 1000,
+            properties: BTreeMap::new(),
+            // Fewer errors are a matter of the gates, which reject the one cell.
+            jmeter: JMeterConfig { max_error_ratio: 0.5, ..JMeterConfig::default() },
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use mora_core::{Dataset, Expected, QualityFault, QualityGates, Series, Signal, WorkloadRef};
 use serde::{Deserialize, Serialize};
 
-use crate::{LoadResult, WorkloadState};
+use crate::{LoadReport, WorkloadState};
 
 /// Bounds a cell must keep to be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub struct Observation<'a> {
     /// How the workloads were while the load ran.
     pub states: &'a [WorkloadState],
     /// What the load did.
-    pub load: &'a LoadResult,
+    pub load: &'a LoadReport,
 }
 
 /// Why the cell is rejected, one sentence for each gate it does not pass; none for a cell that is accepted.
@@ -63,8 +63,8 @@ pub fn judge(observation: &Observation<'_>, gates: &ExperimentGates) -> Vec<Stri
     reasons
 }
 
-fn errors(load: &LoadResult, most: f64) -> Option<String> {
-    let found = load.error_ratio();
+fn errors(load: &LoadReport, most: f64) -> Option<String> {
+    let found = load.error_ratio;
     (found > most).then(|| {
         format!(
             "{} of {} requests failed ({:.2} %) where {:.2} % may",

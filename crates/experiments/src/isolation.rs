@@ -21,6 +21,8 @@ pub struct IsolationConfig {
     pub most_cpu: Millicores,
     /// Largest memory limit that a container is raised to.
     pub most_memory: Bytes,
+    /// Names of workloads of which there may be only one replica, because each holds state of its own.
+    pub single: Vec<String>,
     /// Names of workloads that are scaled to nothing meanwhile, because they make load of their own.
     pub stopped: Vec<String>,
     /// Names of workloads that are left as they are.
@@ -38,6 +40,8 @@ impl Default for IsolationConfig {
             most_replicas: 4,
             most_cpu: Millicores::new(4000),
             most_memory: Bytes::from_mebibytes(4096),
+            // A Deployment in the Online Boutique's manifests, but two of it would share out the carts.
+            single: vec!["redis-cart".to_owned()],
             stopped: vec!["loadgenerator".to_owned()],
             untouched: Vec::new(),
             pause_autoscalers: false,
@@ -137,7 +141,9 @@ impl Isolation {
             return;
         }
         self.add_limits(state, config);
-        self.add_replicas(state, config);
+        if state.workload.kind() == WorkloadKind::Deployment && !named(&config.single) {
+            self.add_replicas(state, config);
+        }
     }
 
     fn add_limits(&mut self, state: &WorkloadState, config: &IsolationConfig) {
@@ -157,7 +163,7 @@ impl Isolation {
     fn add_replicas(&mut self, state: &WorkloadState, config: &IsolationConfig) {
         let wanted = (f64::from(state.replicas) * config.replica_factor.max(1.0)).ceil() as u32;
         let wanted = wanted.min(config.most_replicas).max(state.replicas);
-        if state.workload.kind() != WorkloadKind::Deployment || wanted == state.replicas {
+        if wanted == state.replicas {
             return;
         }
         match &state.autoscaler {

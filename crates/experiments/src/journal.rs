@@ -1,7 +1,7 @@
 //! What was changed and is not yet restored, kept so that it outlives the process.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -75,6 +75,12 @@ pub struct Outstanding {
 pub struct Journal {
     path: PathBuf,
     file: File,
+    known: Known,
+}
+
+/// What the entries say together.
+#[derive(Debug, Default)]
+struct Known {
     bed: Option<BedName>,
     outstanding: Vec<Outstanding>,
 }
@@ -88,35 +94,35 @@ impl Journal {
         let failed =
             |what| move |source| JournalError::File { path: path.to_owned(), what, source };
         let opened = OpenOptions::new().create(true).append(true).read(true).open(path);
-        let mut opened = opened.map_err(failed("opened"))?;
+        let mut file = opened.map_err(failed("opened"))?;
         let mut text = Vec::new();
-        io::Read::read_to_end(&mut opened, &mut text).map_err(failed("read"))?;
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        opened.set_len(whole as u64).map_err(failed("mended"))?;
-        let mut journal =
-            Self { path: path.to_owned(), file: opened, bed: None, outstanding: Vec::new() };
-        let lines = text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        for (index, line) in lines.enumerate() {
-            let entry = serde_json::from_slice(line).map_err(|source| JournalError::Corrupt {
-                path: path.to_owned(),
-                line: index + 1,
-                source,
-            })?;
-            journal.take(entry);
+        file.read_to_end(&mut text).map_err(failed("read"))?;
+        let (whole, known) = read(path, &text)?;
+        file.set_len(whole as u64).map_err(failed("mended"))?;
+        Ok(Self { path: path.to_owned(), file, known })
+    }
+
+    /// What the journal at `path` wants restored, without touching it; nothing where there is none.
+    ///
+    /// Fails when the file cannot be read, or holds something else.
+    pub fn peek(path: &Path) -> Result<Vec<Outstanding>, JournalError> {
+        match std::fs::read(path) {
+            Ok(text) => Ok(read(path, &text)?.1.outstanding),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(JournalError::File { path: path.to_owned(), what: "read", source }),
         }
-        Ok(journal)
     }
 
     /// What is to be restored.
     #[must_use]
     pub fn outstanding(&self) -> &[Outstanding] {
-        &self.outstanding
+        &self.known.outstanding
     }
 
     /// The bed of the last experiment.
     #[must_use]
     pub const fn bed(&self) -> Option<&BedName> {
-        self.bed.as_ref()
+        self.known.bed.as_ref()
     }
 
     /// Notes that an experiment begins on `bed`.
@@ -137,7 +143,7 @@ impl Journal {
     /// What is known of `aspect` of `workload`, if it was changed.
     #[must_use]
     pub fn of(&self, workload: &WorkloadRef, aspect: &Aspect) -> Option<&Outstanding> {
-        self.outstanding.iter().find(|o| o.workload == *workload && o.aspect == *aspect)
+        self.known.outstanding.iter().find(|o| o.workload == *workload && o.aspect == *aspect)
     }
 
     fn append(&mut self, entry: Entry) -> Result<(), JournalError> {
@@ -146,10 +152,12 @@ impl Journal {
         let mut line = serde_json::to_vec(&entry).map_err(|e| failed(e.into()))?;
         line.push(b'\n');
         self.file.write_all(&line).and_then(|()| self.file.sync_all()).map_err(failed)?;
-        self.take(entry);
+        self.known.take(entry);
         Ok(())
     }
+}
 
+impl Known {
     fn take(&mut self, entry: Entry) {
         match entry {
             Entry::Begun { bed, .. } => self.bed = Some(bed),
@@ -171,6 +179,22 @@ impl Journal {
             }
         }
     }
+}
+
+/// How many bytes of `text` are whole lines, and what they say.
+fn read(path: &Path, text: &[u8]) -> Result<(usize, Known), JournalError> {
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let mut known = Known::default();
+    let lines = text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    for (index, line) in lines.enumerate() {
+        let entry = serde_json::from_slice(line).map_err(|source| JournalError::Corrupt {
+            path: path.to_owned(),
+            line: index + 1,
+            source,
+        })?;
+        known.take(entry);
+    }
+    Ok((whole, known))
 }
 
 #[cfg(test)]

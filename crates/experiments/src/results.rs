@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mora_core::{Dataset, WorkloadRef};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -14,10 +15,11 @@ use crate::export::{self, ExportError};
 use crate::summary::FileRecord;
 use crate::{
     Attempt, BedName, Cell, CellOutcome, ExperimentGates, IsolationConfig, Journal, JournalError,
-    LoadConfig, Manifest, Matrix, Timing,
+    LoadConfig, Manifest, Matrix, Outstanding, Timing,
 };
 
 const SETUP: &str = "experiment.json";
+const JOURNAL: &str = "journal.jsonl";
 const OUTCOME: &str = "cell.json";
 const ACCEPTED: &str = "cells";
 const REJECTED: &str = "rejected";
@@ -125,9 +127,18 @@ impl Results {
             Err(TryLockError::WouldBlock) => return Err(ResultsError::Busy(folder.to_owned())),
             Err(TryLockError::Error(source)) => return Err(failed(&path, "locked")(source)),
         }
-        let journal = Journal::open(&folder.join("journal.jsonl"))?;
+        let journal = Journal::open(&folder.join(JOURNAL))?;
         let finished = finished(folder)?;
         Ok(Self { folder: folder.to_owned(), journal, finished, _lock: lock })
+    }
+
+    /// What `folder`, which need not exist, holds: changes to restore, and cells that are done. Nothing is touched.
+    ///
+    /// Fails when a file in it cannot be used.
+    pub fn peek(
+        folder: &Path,
+    ) -> Result<(Vec<Outstanding>, BTreeMap<Cell, CellOutcome>), ResultsError> {
+        Ok((Journal::peek(&folder.join(JOURNAL))?, finished(folder)?))
     }
 
     /// Begins with `setup`, or goes on with it if `resume`.
@@ -222,7 +233,7 @@ impl Results {
 /// The cells that are done in `folder`, which need not exist; it is only read.
 ///
 /// Fails when a file in it cannot be used.
-pub fn finished(folder: &Path) -> Result<BTreeMap<Cell, CellOutcome>, ResultsError> {
+fn finished(folder: &Path) -> Result<BTreeMap<Cell, CellOutcome>, ResultsError> {
     let mut finished = BTreeMap::new();
     for part in [ACCEPTED, REJECTED].map(|part| folder.join(part)) {
         let entries = match fs::read_dir(&part) {
@@ -239,12 +250,19 @@ pub fn finished(folder: &Path) -> Result<BTreeMap<Cell, CellOutcome>, ResultsErr
     Ok(finished)
 }
 
-/// The keys of what differs.
-fn differing(kept: &serde_json::Value, setup: &Setup) -> Vec<String> {
-    let Ok(serde_json::Value::Object(wanted)) = serde_json::to_value(setup) else {
-        return Vec::new();
-    };
-    wanted.into_iter().filter(|(key, value)| kept[key] != *value).map(|(key, _)| key).collect()
+/// The keys of what differs and makes cells incomparable: where the application is reached does not.
+fn differing(kept: &Value, setup: &Setup) -> Vec<String> {
+    // What was read from this type can be written as JSON.
+    let wanted = serde_json::to_value(setup).unwrap_or_default();
+    let mut differing: Vec<String> = ["target", "timing", "gates", "isolation"]
+        .into_iter()
+        .filter(|key| kept[key] != wanted[key])
+        .map(str::to_owned)
+        .collect();
+    let of_load = ["think_milliseconds", "properties"].into_iter();
+    let of_load = of_load.filter(|key| kept["load"][key] != wanted["load"][key]);
+    differing.extend(of_load.map(|key| format!("load.{key}")));
+    differing
 }
 
 fn record(content: &[u8]) -> FileRecord {

@@ -1,5 +1,7 @@
 //! Running an experiment: isolate, go through the cells, restore whatever happens.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use mora_core::{Dataset, Expected};
 use thiserror::Error;
@@ -11,8 +13,9 @@ use crate::isolation::scaling;
 use crate::pace::{Settling, Waiting};
 use crate::plan::clock;
 use crate::{
-    Aspect, Attempt, Bed, BedError, Cell, Change, Figures, Foreign, JournalError, Load, LoadOrder,
-    LoadResult, Measure, Plan, Restored, Results, ResultsError, Value, WorkloadState, restore,
+    Aspect, Attempt, Bed, BedError, Cell, Change, Figures, Foreign, JournalError, Load, LoadError,
+    LoadReport, LoadRequest, Measure, Plan, Restored, Results, ResultsError, Value, WorkloadState,
+    restore,
 };
 
 /// Why an experiment ended early.
@@ -39,7 +42,7 @@ pub enum ExperimentError {
         cell: Cell,
         /// Why.
         #[source]
-        source: Foreign,
+        source: LoadError,
     },
     /// The load made no request.
     #[error(
@@ -159,7 +162,7 @@ impl Experiment<'_> {
         if let Settling::Moving(reason) = waiting.settled(self.measure).await? {
             notes.push(format!("began before the target had settled: {reason}"));
         }
-        let load = self.put_load(results, (cell, number), waiting).await?;
+        let (load, too_few) = self.put_load(results, (cell, number), waiting).await?;
         let expected = self.steady_part(&load);
         let datasets = if expected.steps() == 0 {
             Vec::new()
@@ -167,7 +170,8 @@ impl Experiment<'_> {
             waiting.collected(self.measure, &expected).await?
         };
         let (gates, replicas) = (&self.plan.setup.gates, cell.replicas);
-        let reasons = self.verdict(&states, (&datasets, &expected, &load), replicas);
+        let mut reasons = self.verdict(&states, (&datasets, &expected, &load), replicas);
+        reasons.extend(too_few);
         let stable = gates.quality.stable_seconds;
         let figures = Figures::of(target, &datasets, &expected, stable);
         let ended = Timestamp::now();
@@ -177,7 +181,7 @@ impl Experiment<'_> {
     fn verdict(
         &self,
         states: &[WorkloadState],
-        (datasets, expected, load): (&[Dataset], &Expected, &LoadResult),
+        (datasets, expected, load): (&[Dataset], &Expected, &LoadReport),
         replicas: u32,
     ) -> Vec<String> {
         let target = &self.plan.setup.target;
@@ -190,25 +194,38 @@ impl Experiment<'_> {
         results: &Results,
         (cell, number): (&Cell, usize),
         waiting: Waiting<'_>,
-    ) -> Result<LoadResult, ExperimentError> {
+    ) -> Result<(LoadReport, Option<String>), ExperimentError> {
         waiting.going_on()?;
-        let order = LoadOrder {
-            scenario: cell.scenario.clone(),
+        let config = &self.plan.setup.load;
+        let request = LoadRequest {
+            plan: cell.scenario.clone().into(),
+            host: config.host.clone(),
+            port: config.port,
             users: cell.users,
             ramp: seconds(waiting.timing.ramp_seconds),
             duration: waiting.timing.load(),
-            folder: results.load_folder(cell, number)?,
+            think_time: Duration::from_millis(config.think_milliseconds),
+            properties: config.properties.clone(),
+            results: results.load_folder(cell, number)?,
         };
-        self.tell(&format!("  load for {}", clock(order.duration)));
-        let ended = self.load.run(&order, waiting.stop).await;
+        self.tell(&format!("  load for {}", clock(request.duration)));
+        let ended = self.load.run(&request, waiting.stop).await;
         // A load that was stopped has failed too, but that is not why the experiment ends.
         waiting.going_on()?;
-        let load = ended.map_err(|source| ExperimentError::Load { cell: cell.clone(), source })?;
-        if load.samples == 0 { Err(ExperimentError::EmptyLoad(cell.clone())) } else { Ok(load) }
+        match ended {
+            Ok(load) if load.samples == 0 => Err(ExperimentError::EmptyLoad(cell.clone())),
+            Ok(load) => Ok((load, None)),
+            // It was a load, though not the one that was asked for.
+            Err(LoadError::TooFew { report, wanted }) => {
+                let reason = LoadError::TooFew { report: report.clone(), wanted }.to_string();
+                Ok((*report, Some(reason)))
+            }
+            Err(source) => Err(ExperimentError::Load { cell: cell.clone(), source }),
+        }
     }
 
     /// From the end of the warm-up to the end of the load, which may be earlier than it was to be.
-    fn steady_part(&self, load: &LoadResult) -> Expected {
+    fn steady_part(&self, load: &LoadReport) -> Expected {
         let timing = &self.plan.setup.timing;
         let after = |count: u32| {
             let length = SignedDuration::from_secs(i64::from(count));
@@ -243,7 +260,7 @@ impl Experiment<'_> {
         }
         let figures = &attempt.figures;
         let cpu = figures.cpu_cores.map_or_else(|| "no".to_owned(), |cores| format!("{cores:.3}"));
-        let LoadResult { samples, throughput, .. } = attempt.load;
+        let LoadReport { samples, throughput, .. } = attempt.load;
         let verdict = if attempt.reasons.is_empty() {
             "accepted".to_owned()
         } else {

@@ -7,7 +7,7 @@ use mora_core::{Dataset, Expected, SeriesQuality, Signal, WorkloadRef};
 use serde::{Deserialize, Serialize};
 
 use crate::gates::mean;
-use crate::{Cell, LoadResult};
+use crate::{Cell, LoadReport};
 
 /// What was measured of the target, in a few figures.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub struct Attempt {
     /// The steady part of the load.
     pub expected: Expected,
     /// What the load did.
-    pub load: LoadResult,
+    pub load: LoadReport,
     /// What was measured.
     pub figures: Figures,
     /// Why it was rejected; empty if it was accepted.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use mora_core::{ContainerUsage, Millicores, ResourceClaim, Step};
 
 use super::*;
+use crate::Latency;
 
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -29,15 +30,20 @@ pub(crate) fn dataset(name: &str, pods: u32, cores: f64, expected: &Expected) ->
     dataset
 }
 
-pub(crate) fn load(samples: u64, errors: u64) -> LoadResult {
-    LoadResult {
+pub(crate) fn load(samples: u64, errors: u64) -> LoadReport {
+    LoadReport {
+        by: "a script".to_owned(),
         started: at(0),
         ended: at(300),
+        seconds: 300.0,
         samples,
         errors,
+        error_ratio: errors as f64 / samples.max(1) as f64,
         throughput: 1.0,
-        p95_ms: 10.0,
-        by: "a script".to_owned(),
+        reached: 1.0,
+        mean_seconds: 0.01,
+        latency: Latency { p50_ms: 8.0, p95_ms: 10.0, p99_ms: 12.0 },
+        labels: BTreeMap::new(),
     }
 }
 
@@ -54,7 +60,7 @@ pub(crate) fn state(name: &str, replicas: u32, limit: u64) -> WorkloadState {
     }
 }
 
-fn verdict(datasets: &[Dataset], load: &LoadResult, expected: &Expected) -> Vec<String> {
+fn verdict(datasets: &[Dataset], load: &LoadReport, expected: &Expected) -> Vec<String> {
     let target = "shop/frontend".parse().unwrap();
     let states = [state("shop/frontend", 2, 500), state("shop/cart", 1, 500)];
     let observation =

@@ -32,14 +32,19 @@ fn texts(isolation: &Isolation) -> Vec<String> {
 
 #[test]
 fn others_get_more_replicas_and_limits_up_to_the_ceiling_and_the_target_nothing() {
-    let states =
-        [state("shop/frontend", 1), state("shop/cart", 3), state("shop/StatefulSet/redis", 1)];
+    let states = [
+        state("shop/frontend", 1),
+        state("shop/cart", 3),
+        state("shop/redis-cart", 1),
+        state("shop/StatefulSet/redis", 1),
+    ];
     let isolation = isolate(&states, &target(), &IsolationConfig::default()).unwrap();
     assert_eq!(
         texts(&isolation),
         [
             "shop/Deployment/cart: claim of container server cpu 100m/300m, memory none/3000Mi -> cpu 100m/600m, memory none/4Gi",
             "shop/Deployment/cart: replicas 3 -> 4",
+            "shop/Deployment/redis-cart: claim of container server cpu 100m/300m, memory none/3000Mi -> cpu 100m/600m, memory none/4Gi",
             "shop/StatefulSet/redis: claim of container server cpu 100m/300m, memory none/3000Mi -> cpu 100m/600m, memory none/4Gi",
         ]
     );

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -9,7 +8,7 @@ use mora_core::WorkloadRef;
 use serde_json::json;
 
 use super::*;
-use crate::gates::tests::{dataset, state};
+use crate::gates::tests::{dataset, load, state};
 use crate::results::Setup;
 use crate::{BedName, ExperimentGates, IsolationConfig, LoadConfig, Matrix, Timing, isolate};
 
@@ -125,19 +124,17 @@ impl Bed for World {
 impl Load for World {
     fn run<'a>(
         &'a self,
-        order: &'a LoadOrder,
+        request: &'a LoadRequest,
         _: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<LoadResult, Foreign>> {
+    ) -> BoxFuture<'a, Result<LoadReport, LoadError>> {
         async move {
             let load = self.call(|| {
-                let started = Timestamp::from_second(0).unwrap();
-                let ended = started + SignedDuration::try_from(order.duration).unwrap();
                 let errors = self.errors.lock().unwrap().pop().unwrap_or(0);
-                let by = "a script".to_owned();
-                let (throughput, p95_ms, samples) = (1.0, 1.0, self.samples);
-                LoadResult { started, ended, samples, errors, throughput, p95_ms, by }
+                let load = load(self.samples, errors);
+                let length = SignedDuration::try_from(request.duration).unwrap();
+                LoadReport { ended: load.started + length, ..load }
             });
-            Ok(load.await?)
+            load.await.map_err(|_| LoadError::NoLoad("the script says so"))
         }
         .boxed()
     }
