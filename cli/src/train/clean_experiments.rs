@@ -53,7 +53,14 @@ pub(super) async fn clean_experiments(
     let plan = plan(&config.experiments, bed.as_ref(), &done).await?;
     results.begin(&plan.setup, arguments.resume)?;
     eprint!("{plan}");
-    confirm(arguments.yes || plan.remaining.is_empty())?;
+    if plan.remaining.is_empty() {
+        return conclude(
+            Ended { failure: None, restored: Ok(Restored::default()) },
+            &plan,
+            &results,
+        );
+    }
+    confirm(arguments.yes)?;
     let experiment =
         Experiment { plan: &plan, bed: bed.as_ref(), load: &load, measure: &measure, say: &say };
     let stop = CancellationToken::new();

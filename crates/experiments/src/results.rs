@@ -128,6 +128,7 @@ impl Results {
             Err(TryLockError::Error(source)) => return Err(failed(&path, "locked")(source)),
         }
         let journal = Journal::open(&folder.join(JOURNAL))?;
+        sync(folder)?;
         let finished = finished(folder)?;
         Ok(Self { folder: folder.to_owned(), journal, finished, _lock: lock })
     }

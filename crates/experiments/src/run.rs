@@ -15,7 +15,7 @@ use crate::plan::clock;
 use crate::{
     Aspect, Attempt, Bed, BedError, Cell, Change, Figures, Foreign, JournalError, Load, LoadError,
     LoadReport, LoadRequest, Measure, Plan, Restored, Results, ResultsError, Value, WorkloadState,
-    restore,
+    isolate, restore,
 };
 
 /// Why an experiment ended early.
@@ -68,6 +68,11 @@ pub enum ExperimentError {
         /// What is there instead of what the experiment set.
         found: Value,
     },
+    /// Since the plan was made, something it changes has changed.
+    #[error(
+        "the application has changed since the plan was made, and nothing was changed by it; begin again"
+    )]
+    Outdated,
     /// It was asked to stop.
     #[error("the experiment was stopped; go on with --resume")]
     Stopped,
@@ -122,6 +127,10 @@ impl Experiment<'_> {
     ) -> Result<(), ExperimentError> {
         let Plan { setup, matrix, remaining, isolation, retries } = self.plan;
         let waiting = Waiting { target: &setup.target, timing: &setup.timing, stop };
+        let states = waiting.ready(self.bed).await?;
+        if isolate(&states, &setup.target, &setup.isolation).as_ref() != Ok(isolation) {
+            return Err(ExperimentError::Outdated);
+        }
         results.journal.begin(self.bed.name())?;
         for change in &isolation.changes {
             waiting.going_on()?;

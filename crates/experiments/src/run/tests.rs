@@ -346,3 +346,31 @@ async fn a_folder_is_not_begun_twice_nor_gone_on_with_in_another_way_nor_shared(
     let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
     assert_eq!(kept["timing"]["steady_seconds"], json!(300));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_of_an_application_that_has_changed_since_is_not_begun() {
+    let (world, folder) = (World::new(None), tempfile::tempdir().unwrap());
+    let mut results = Results::open(folder.path()).unwrap();
+    let plan = plan(&world, &results);
+    let cart = "shop/cart".parse().unwrap();
+    world.workloads.lock().unwrap().get_mut(&cart).unwrap().replicas = 3;
+    let before = world.states();
+    let experiment =
+        Experiment { plan: &plan, bed: &world, load: &world, measure: &world, say: &|_| {} };
+    let ended = experiment.run(&mut results, &world.stop).await;
+    assert!(matches!(ended.failure, Some(ExperimentError::Outdated)));
+    assert_eq!(world.states(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_ready_before_or_during_an_experiment_is_named_and_everything_restored() {
+    let (world, folder) = (World::new(None), tempfile::tempdir().unwrap());
+    let mut unready = world.states()[0].clone();
+    (unready.settled, unready.ready) = (false, 0);
+    world.workloads.lock().unwrap().insert(unready.workload.clone(), unready);
+    let before = world.states();
+    let (ended, _) = run(&world, folder.path(), false).await.unwrap();
+    let text = ended.failure.unwrap().to_string();
+    assert!(text.contains("shop/Deployment/cart (0 of 1 ready)"), "{text}");
+    assert_eq!(world.states(), before);
+}
