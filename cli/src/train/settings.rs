@@ -122,3 +122,48 @@ fn lay<T: Clone>(flag: &Option<T>, setting: &mut T) {
 fn non_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
     (!list.is_empty()).then(|| list.to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        arguments: CleanExperimentsArguments,
+    }
+
+    fn parsed(arguments: &[&str]) -> Result<CleanExperimentsConfig, clap::Error> {
+        let command = Command::try_parse_from([&["mora"], arguments].concat())?;
+        Ok(layered(&command.arguments).unwrap())
+    }
+
+    #[test]
+    fn flags_lie_over_the_file_and_the_file_over_the_defaults() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let text = "experiments:\n  target: shop/cart\n  users: [7]\n  load: {jmeter: {grace_seconds: 9}}\n";
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        let path = file.path().to_str().unwrap();
+        let config = parsed(&["--config", path, "--replicas", "1,3", "--jmeter", "/opt/jmeter"]);
+        let CleanExperimentsConfig { prometheus, experiments } = config.unwrap();
+        assert_eq!(prometheus.namespaces, ["shop"]);
+        assert_eq!(prometheus.scrape_interval_seconds, 15);
+        assert_eq!((experiments.replicas, experiments.users), (vec![1, 3], vec![7]));
+        assert_eq!(experiments.scenarios, ["browsing", "checkout"]);
+        let jmeter = experiments.load.jmeter;
+        assert_eq!(jmeter.program, Some("/opt/jmeter".into()));
+        // The default of the experiments, not that of JMeter alone.
+        assert_eq!((jmeter.grace_seconds, jmeter.max_error_ratio), (9, 0.5));
+    }
+
+    #[test]
+    fn restoring_and_resuming_or_showing_exclude_each_other() {
+        for pair in [["--restore", "--resume"], ["--restore", "--dry-run"], ["--dry-run", "--yes"]]
+        {
+            assert!(parsed(&pair).is_err(), "{pair:?}");
+        }
+        assert!(parsed(&["--target", "shop/Thing/x"]).is_err());
+    }
+}

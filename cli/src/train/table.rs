@@ -64,3 +64,57 @@ fn reasons(outcome: &CellOutcome) -> String {
     let last = outcome.attempts.last().map(|last| last.reasons.join("; "));
     format!("{} was rejected: {}\n", outcome.cell, last.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use mora_core::{Expected, Step};
+    use mora_experiments::{Cell, Figures, Latency, LoadReport};
+
+    use super::*;
+
+    fn outcome(users: u32, reasons: &[&str]) -> CellOutcome {
+        let now = Timestamp::UNIX_EPOCH;
+        let load = LoadReport {
+            by: "a script".to_owned(),
+            started: now,
+            ended: now,
+            seconds: 30.0,
+            samples: 600,
+            errors: 3,
+            error_ratio: 0.005,
+            throughput: 20.0,
+            reached: 1.0,
+            mean_seconds: 0.01,
+            latency: Latency { p50_ms: 8.0, p95_ms: 12.4, p99_ms: 30.0 },
+            labels: std::collections::BTreeMap::new(),
+        };
+        let figures = Figures {
+            cpu_cores: Some(0.1234),
+            cpu_variation: Some(0.05),
+            memory_bytes: Some(3_145_728.0),
+            request_rate: None,
+        };
+        let expected = Expected { from: now, to: now, step: Step::MINUTE };
+        let reasons: Vec<String> = reasons.iter().map(|text| (*text).to_owned()).collect();
+        let accepted = reasons.is_empty();
+        let notes = Vec::new();
+        let attempt = Attempt { started: now, ended: now, expected, load, figures, reasons, notes };
+        let cell = Cell { scenario: "browsing".to_owned(), replicas: 2, users };
+        let files = std::collections::BTreeMap::new();
+        CellOutcome { cell, accepted, attempts: vec![attempt], rows: 1, files }
+    }
+
+    #[test]
+    fn every_cell_is_a_row_and_a_rejected_one_has_its_reasons_below() {
+        let outcomes = [outcome(10, &[]), outcome(50, &["it was too hot", "and too wet"])];
+        let text = table(&outcomes.iter().collect::<Vec<_>>());
+        let row = text.lines().find(|line| line.contains("accepted")).unwrap();
+        for part in ["browsing", "20.0", "0.5 %", "12", "0.123", "5.0 %", "3.0"] {
+            assert!(row.contains(part), "no {part} in {row}");
+        }
+        let last =
+            "browsing with 2 replicas and 50 users was rejected: it was too hot; and too wet\n";
+        assert!(text.ends_with(last), "{text}");
+    }
+}

@@ -144,15 +144,15 @@ impl Results {
 
     /// Begins with `setup`, or goes on with it if `resume`.
     ///
-    /// Fails when changes are not restored, when there is an experiment already and it is not to be resumed, and when its
-    /// cells came about in another way.
+    /// Fails when changes are not restored, when cells are done already and they are not to be resumed from, and when they
+    /// came about in another way.
     pub fn begin(&self, setup: &Setup, resume: bool) -> Result<(), ResultsError> {
         let changes = self.journal.outstanding().len();
         if changes > 0 {
             return Err(ResultsError::Unrestored { changes, folder: self.folder.clone() });
         }
         let path = self.folder.join(SETUP);
-        if path.exists() {
+        if !self.finished.is_empty() {
             if !resume {
                 return Err(ResultsError::Taken(self.folder.clone()));
             }

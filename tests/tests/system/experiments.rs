@@ -4,6 +4,7 @@
 mod bed;
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -82,6 +83,23 @@ fn a_triple_loop_makes_judged_datasets_with_cpu_rising_with_users_and_restores_e
     // The cells of a scenario and number of replicas stand in the order of their users.
     assert_eq!(cpu.len(), 4);
     assert!(cpu.values().all(|cores| cores.len() == 2 && cores[1] > cores[0]), "{cpu:?}");
+}
+
+#[test]
+fn an_experiment_that_is_asked_to_stop_ends_its_load_and_restores_everything() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let bed = Bed::start();
+    let before = bed.state();
+    let cell = ["--scenario", "browsing", "--replicas", "2", "--users", "4", "--yes"];
+    let mut stopped = Process::spawn("mora", &mut bed.command(&cell)).unwrap();
+    stopped.wait_for_line("load for", LONG).unwrap();
+    assert_ne!(bed.state(), before);
+    let asked = Command::new("kill").args(["-TERM", &stopped.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    assert_eq!(stopped.wait().unwrap().code(), Some(1));
+    assert_eq!(bed.state(), before);
+    let log = stopped.log();
+    assert!(log.contains("the experiment was stopped") && log.contains(" 0 left"), "{log}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 /// Replicas and claim of every workload, by name.
 pub(super) type State = BTreeMap<String, (u64, Value)>;
 
-/// A running application, measured every second.
+/// A running application, measured every two seconds.
 pub(super) struct Bed {
     boutique: Child,
     frontend: SocketAddr,
@@ -37,7 +37,7 @@ impl Bed {
         Self {
             frontend: address("frontend"),
             control: ready["control"].as_str().unwrap().to_owned(),
-            prometheus: PrometheusServer::scraping(address("metrics"), 1).unwrap(),
+            prometheus: PrometheusServer::scraping(address("metrics"), 2).unwrap(),
             folder: tempfile::tempdir().unwrap(),
             boutique,
         }
@@ -94,16 +94,16 @@ impl Drop for Bed {
 /// Short, and lenient where two busy processors decide.
 const SETTINGS: &str = "
 prometheus:
-  scrape_interval_seconds: 1
+  scrape_interval_seconds: 2
 experiments:
   retries: 0
   timing:
-    step_seconds: 1
+    step_seconds: 2
     settle_seconds: 20
-    settle_window_seconds: 5
+    settle_window_seconds: 8
     ramp_seconds: 2
-    warm_seconds: 6
-    steady_seconds: 12
+    warm_seconds: 10
+    steady_seconds: 14
     collect_seconds: 20
   gates:
     quality: {completeness: 0.8, missing: 0.2, variation: 0.5, stable_seconds: 10}
