@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tower::limit::GlobalConcurrencyLimitLayer;
 
 use crate::effort::{Effort, EffortError};
 use crate::frontend;
@@ -23,9 +24,8 @@ use crate::stop::stop_token;
 
 /// How long open requests may take to end after the signal to stop.
 const GRACE: Duration = Duration::from_secs(5);
-/// Connections older than this, and up to half as much more, are closed, so that new replicas get their share.
-const CONNECTION_AGE: Duration = Duration::from_secs(8);
-const CONNECTION_GRACE: Duration = Duration::from_secs(20);
+/// Requests that are worked on at a time, which bounds the memory they hold; more wait.
+const REQUESTS: usize = 512;
 /// The port of the metrics where no flag says another.
 const METRICS_PORT: u16 = 9464;
 
@@ -147,15 +147,14 @@ impl Kind {
         meter: Meter,
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
-        let layer = MeterLayer(meter);
+        let (layer, bound) = (MeterLayer(meter), GlobalConcurrencyLimitLayer::new(REQUESTS));
         match self {
-            Self::Pages(pages) => axum::serve(listener, pages.layer(layer))
+            Self::Pages(pages) => axum::serve(listener, pages.layer(layer).layer(bound))
                 .with_graceful_shutdown(stop.cancelled_owned())
                 .await
                 .map_err(ServeError::Http),
             Self::Procedures(routes) => Server::builder()
-                .max_connection_age(connection_age())
-                .max_connection_age_grace(CONNECTION_GRACE)
+                .layer(bound)
                 .layer(layer)
                 .add_routes(with_health(routes).await)
                 .serve_with_incoming_shutdown(
@@ -173,9 +172,4 @@ async fn with_health(routes: Routes) -> Routes {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
     routes.add_service(health)
-}
-
-/// Differs between processes, so that not all callers connect again at the same time.
-fn connection_age() -> Duration {
-    CONNECTION_AGE + CONNECTION_AGE.mul_f64(f64::from(std::process::id() % 64) / 128.0)
 }
