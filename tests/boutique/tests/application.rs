@@ -93,7 +93,8 @@ async fn what_is_wrong_is_refused_and_a_failing_dependency_is_a_500() {
     assert_eq!(visitor.get("/_healthz").await.expect(200), "ok");
 
     shop.put("currencyservice", r#"{"replicas": 0}"#).await.expect(200);
-    visitor.get("/").await.expect(500);
+    eventually("a failing page", async || (visitor.get("/").await.status == 500).then_some(()))
+        .await;
     assert_eq!(visitor.get("/_healthz").await.expect(200), "ok");
     shop.put("currencyservice", r#"{"replicas": 1}"#).await.expect(200);
     eventually("a page again", async || (visitor.get("/").await.status == 200).then_some(())).await;
