@@ -2,13 +2,15 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
-use mora_core::Expected;
+use mora_collector::SourceError;
+use mora_core::{Expected, Step};
 use mora_experiments::{
-    Bed, BedName, CellOutcome, Ended, Experiment, ExperimentsConfig, JMeter, KubernetesBed,
-    Measure, Plan, ProcessBed, Restored, Results, Setup, isolate, restore,
+    Bed, BedName, CellOutcome, Ended, Experiment, ExperimentsConfig, Foreign, JMeter,
+    KubernetesBed, Measure, Plan, ProcessBed, Restored, Results, Setup, isolate, restore,
 };
 use mora_runtime::{Exit, until_stopped};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +22,8 @@ use crate::progress::say;
 
 /// Steps of the look at Prometheus before anything is changed.
 const LOOK_STEPS: usize = 8;
+/// Scrapes after which Prometheus knows what is there.
+const SCRAPES: u64 = 5;
 
 /// Runs the command; the table of cells, or the plan of a dry run, goes to standard output.
 pub(super) async fn clean_experiments(
@@ -93,15 +97,29 @@ async fn measured(config: &CleanExperimentsConfig) -> anyhow::Result<Measured> {
     );
     let measure = Measured::new(&config.prometheus)?;
     let step = config.experiments.timing.step();
-    let to = Timestamp::now();
-    let from = to.saturating_sub(SignedDuration::from_mins(5).max(step.times(LOOK_STEPS)))?;
+    // One that has just begun to scrape knows nothing yet.
+    let scrapes = u64::from(config.prometheus.scrape_interval_seconds) * SCRAPES;
+    let deadline = Instant::now() + Duration::from_secs(scrapes);
     for namespace in &config.prometheus.namespaces {
-        let datasets = measure.datasets(namespace, &Expected { from, to, step }).await;
-        datasets.map_err(anyhow::Error::from_boxed).with_context(|| {
-            format!("{} cannot be measured with; nothing was changed", measure.describe())
-        })?;
+        while let Err(error) = look(&measure, namespace, step).await {
+            let unknown = matches!(error.downcast_ref(), Some(SourceError::NoData { .. }));
+            if !unknown || Instant::now() >= deadline {
+                let place = measure.describe();
+                let context =
+                    format!("nothing can be measured with {place}, and nothing was changed");
+                return Err(anyhow::Error::from_boxed(error).context(context));
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
     Ok(measure)
+}
+
+/// Whether anything was measured in `namespace` lately.
+async fn look(measure: &Measured, namespace: &str, step: Step) -> Result<(), Foreign> {
+    let to = Timestamp::now();
+    let from = to.saturating_sub(SignedDuration::from_mins(5).max(step.times(LOOK_STEPS)))?;
+    measure.datasets(namespace, &Expected { from, to, step }).await.map(drop)
 }
 
 async fn plan(

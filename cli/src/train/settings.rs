@@ -14,6 +14,7 @@ const SCRAPE_SECONDS: u32 = 15;
 
 /// Options of `mora train clean-experiments`; see `docs/clean-experiments.md`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct CleanExperimentsArguments {
     /// The workload to measure: namespace/Kind/name, or namespace/name for a Deployment
     #[arg(long, value_name = "WORKLOAD")]
@@ -95,27 +96,27 @@ pub(super) fn layered(
 ) -> anyhow::Result<CleanExperimentsConfig> {
     let mut config: CleanExperimentsConfig = load_config(arguments.config.as_deref())?;
     let experiments = &mut config.experiments;
-    lay(&arguments.target.clone().map(Some), &mut experiments.target);
-    lay(&non_empty(&arguments.scenario), &mut experiments.scenarios);
-    lay(&non_empty(&arguments.replicas), &mut experiments.replicas);
-    lay(&non_empty(&arguments.users), &mut experiments.users);
-    lay(&arguments.bed, &mut experiments.bed);
-    lay(&arguments.context.clone().map(Some), &mut experiments.context);
-    lay(&arguments.results, &mut experiments.results);
-    lay(&arguments.host, &mut experiments.load.host);
-    lay(&arguments.port, &mut experiments.load.port);
-    lay(&arguments.jmeter.clone().map(Some), &mut experiments.load.jmeter.program);
+    lay(arguments.target.clone().map(Some), &mut experiments.target);
+    lay(non_empty(&arguments.scenario), &mut experiments.scenarios);
+    lay(non_empty(&arguments.replicas), &mut experiments.replicas);
+    lay(non_empty(&arguments.users), &mut experiments.users);
+    lay(arguments.bed.clone(), &mut experiments.bed);
+    lay(arguments.context.clone().map(Some), &mut experiments.context);
+    lay(arguments.results.clone(), &mut experiments.results);
+    lay(arguments.host.clone(), &mut experiments.load.host);
+    lay(arguments.port, &mut experiments.load.port);
+    lay(arguments.jmeter.clone().map(Some), &mut experiments.load.jmeter.program);
     experiments.isolation.pause_autoscalers |= arguments.pause_autoscalers;
-    lay(&arguments.prometheus, &mut config.prometheus.url);
+    lay(arguments.prometheus.clone(), &mut config.prometheus.url);
     if let Some(target) = &config.experiments.target {
         config.prometheus.namespaces = vec![target.namespace().to_owned()];
     }
     Ok(config)
 }
 
-fn lay<T: Clone>(flag: &Option<T>, setting: &mut T) {
+fn lay<T>(flag: Option<T>, setting: &mut T) {
     if let Some(value) = flag {
-        setting.clone_from(value);
+        *setting = value;
     }
 }
 
@@ -155,7 +156,8 @@ mod tests {
         let jmeter = experiments.load.jmeter;
         assert_eq!(jmeter.program, Some("/opt/jmeter".into()));
         // The default of the experiments, not that of JMeter alone.
-        assert_eq!((jmeter.grace_seconds, jmeter.max_error_ratio), (9, 0.5));
+        assert_eq!(jmeter.grace_seconds, 9);
+        assert!((jmeter.max_error_ratio - 0.5).abs() < f64::EPSILON);
     }
 
     #[test]

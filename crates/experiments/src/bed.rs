@@ -78,7 +78,7 @@ pub enum BedError {
         subject: String,
         /// Why.
         #[source]
-        source: ClusterError,
+        source: Box<ClusterError>,
     },
     /// The control API cannot be reached or answers something else.
     #[error("the control API at {url} did not answer for {subject}; check that it runs")]

@@ -135,7 +135,7 @@ pub(crate) fn csv(cell: &Cell, rows: &[Row]) -> Result<Vec<u8>, ExportError> {
             row.unit,
         ])?;
     }
-    Ok(writer.into_inner().map_err(|error| error.into_error())?)
+    Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
 
 /// `rows` of `cell` as Parquet, compressed with Snappy.

@@ -36,8 +36,7 @@ impl Bed for KubernetesBed {
     ) -> BoxFuture<'a, Result<Vec<WorkloadState>, BedError>> {
         async move {
             let running = self.cluster.running_workloads(namespace).await;
-            let failed = |source| BedError::Cluster { subject: namespace.to_owned(), source };
-            Ok(running.map_err(failed)?.into_iter().map(state).collect())
+            Ok(running.map_err(of(namespace))?.into_iter().map(state).collect())
         }
         .boxed()
     }
@@ -48,7 +47,7 @@ impl Bed for KubernetesBed {
     ) -> BoxFuture<'a, Result<WorkloadState, BedError>> {
         async move {
             let running = self.cluster.running_workload(workload).await;
-            running.map(state).map_err(of(workload))
+            running.map(state).map_err(of(&workload.to_string()))
         }
         .boxed()
     }
@@ -73,7 +72,7 @@ impl Bed for KubernetesBed {
                 }
                 _ => return Err(no_such_part(workload, aspect)),
             };
-            done.map_err(of(workload))
+            done.map_err(of(&workload.to_string()))
         }
         .boxed()
     }
@@ -84,8 +83,8 @@ pub(crate) fn no_such_part(workload: &WorkloadRef, aspect: &Aspect) -> BedError 
     BedError::NoSuchPart { workload: workload.clone(), aspect: aspect.clone() }
 }
 
-fn of(workload: &WorkloadRef) -> impl Fn(ClusterError) -> BedError {
-    move |source| BedError::Cluster { subject: workload.to_string(), source }
+fn of(subject: &str) -> impl Fn(ClusterError) -> BedError {
+    move |source| BedError::Cluster { subject: subject.to_owned(), source: Box::new(source) }
 }
 
 fn state(running: RunningWorkload) -> WorkloadState {
