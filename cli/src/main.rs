@@ -12,6 +12,7 @@ mod models;
 mod progress;
 mod recommend;
 mod report;
+mod train;
 mod whatif;
 
 use clap::{Parser, Subcommand};
@@ -19,8 +20,8 @@ use mora_runtime::{Exit, init_telemetry, install_crypto_provider};
 
 /// Forecasts what each microservice will need and recommends CPU, memory and replicas together.
 ///
-/// Exit codes: 0 done, 1 failure, 2 wrong usage, 3 plan with some workload on its baseline, 4 plan that
-/// does not fit what the cluster allows.
+/// Exit codes: 0 done, 1 failure, 2 wrong usage, 3 plan with some workload on its baseline or experiments with some cell
+/// rejected, 4 plan that does not fit what the cluster allows.
 #[derive(Debug, Parser)]
 #[command(name = "mora", version, about, long_about)]
 struct Arguments {
@@ -44,6 +45,8 @@ enum Command {
     Backtest(Box<backtest::BacktestArguments>),
     /// Look at, compare, roll back, export and prune the versions of a model library
     Models(models::ModelsArguments),
+    /// Make data that models can be trained on
+    Train(train::TrainArguments),
 }
 
 #[tokio::main]
@@ -60,6 +63,7 @@ async fn main() -> Exit {
         Command::Whatif(arguments) => whatif::whatif(*arguments).await,
         Command::Backtest(arguments) => backtest::backtest(*arguments).await,
         Command::Models(arguments) => models::models(arguments),
+        Command::Train(arguments) => train::train(arguments).await,
     };
     mora_runtime::report(ended)
 }

@@ -67,7 +67,7 @@ pub struct Measured {
     pub value: f64,
 }
 
-/// A running Prometheus that scrapes nothing and holds what was written to it at the start; it ends when dropped.
+/// A running Prometheus that holds what was written to it at the start or what it scrapes; it ends when dropped.
 #[derive(Debug)]
 pub struct PrometheusServer {
     process: Process,
@@ -99,7 +99,20 @@ impl PrometheusServer {
     ) -> Result<Self, PrometheusError> {
         let folder = TempDir::new().map_err(PrometheusError::Folder)?;
         backfill(write, folder.path())?;
-        let (process, address) = serve(folder.path())?;
+        let (process, address) = serve(folder.path(), "scrape_configs: []\n")?;
+        Ok(Self { process, address, http: http_client()?, _folder: folder })
+    }
+
+    /// Starts a Prometheus that scrapes `/metrics` of `target` every `seconds`.
+    ///
+    /// Fails when Prometheus is missing or does not get ready.
+    pub fn scraping(target: SocketAddr, seconds: u32) -> Result<Self, PrometheusError> {
+        let folder = TempDir::new().map_err(PrometheusError::Folder)?;
+        let config = format!(
+            "global: {{scrape_interval: {seconds}s, scrape_timeout: {seconds}s}}\n\
+             scrape_configs: [{{job_name: test, static_configs: [{{targets: ['{target}']}}]}}]\n"
+        );
+        let (process, address) = serve(folder.path(), &config)?;
         Ok(Self { process, address, http: http_client()?, _folder: folder })
     }
 
@@ -231,9 +244,9 @@ fn backfill(
     fs::remove_file(&samples).map_err(PrometheusError::Folder)
 }
 
-fn serve(folder: &Path) -> Result<(Process, SocketAddr), PrometheusError> {
+fn serve(folder: &Path, settings: &str) -> Result<(Process, SocketAddr), PrometheusError> {
     let config = folder.join("prometheus.yml");
-    fs::write(&config, "scrape_configs: []\n").map_err(PrometheusError::Folder)?;
+    fs::write(&config, settings).map_err(PrometheusError::Folder)?;
     let program = tools::prometheus()?;
     let mut tried = 0;
     loop {

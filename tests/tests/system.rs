@@ -10,6 +10,8 @@ mod call_graph;
 mod crate_graph;
 #[path = "system/demo.rs"]
 mod demo;
+#[path = "system/experiments.rs"]
+mod experiments;
 #[path = "system/faults.rs"]
 mod faults;
 #[path = "system/graph.rs"]

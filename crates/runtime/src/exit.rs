@@ -9,7 +9,7 @@ pub enum Exit {
     Success,
     /// 1: it failed; the message says why and what to do next.
     Failure,
-    /// 3: a plan was made, but some workload is on its baseline.
+    /// 3: a plan was made, but some workload is on its baseline; experiments ran, but some cell was rejected.
     Degraded,
     /// 4: a plan was made, but the demand does not fit what the cluster allows.
     Violation,

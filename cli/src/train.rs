@@ -1,0 +1,31 @@
+//! `mora train`: what models are trained on.
+
+mod clean_experiments;
+mod measured;
+mod settings;
+mod table;
+
+use clap::{Args, Subcommand};
+use mora_runtime::Exit;
+
+/// Options of `mora train`.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArguments {
+    #[command(subcommand)]
+    command: TrainCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TrainCommand {
+    /// Measure a workload under known loads while nothing else holds it back; everything changed is restored
+    CleanExperiments(Box<settings::CleanExperimentsArguments>),
+}
+
+/// Runs the command.
+pub(crate) async fn train(arguments: TrainArguments) -> anyhow::Result<Exit> {
+    match arguments.command {
+        TrainCommand::CleanExperiments(arguments) => {
+            clean_experiments::clean_experiments(&arguments).await
+        }
+    }
+}
