@@ -43,6 +43,11 @@ pub fn python() -> Result<PathBuf, ToolError> {
     tool("MORA_TEST_PYTHON")
 }
 
+/// `JMeter`'s start script; fails when `MORA_TEST_JMETER` does not name a file.
+pub fn jmeter() -> Result<PathBuf, ToolError> {
+    tool("MORA_TEST_JMETER")
+}
+
 /// The binary `name` of this workspace, built with the same profile as the running test.
 ///
 /// An example is named `examples/<name>`. Fails when it has not been built.

@@ -14,6 +14,8 @@ mod demo;
 mod faults;
 #[path = "system/graph.rs"]
 mod graph;
+#[path = "system/load.rs"]
+mod load;
 #[path = "system/meshed.rs"]
 mod meshed;
 #[path = "system/models.rs"]
