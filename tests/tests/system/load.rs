@@ -12,10 +12,14 @@ use mora_tests::tools::{binary, jmeter};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-/// How far the calls of a service may be from the documented ones: the last visit of each user is cut short.
-const TOLERANCE: f64 = 0.15;
-/// How many of the samples that the think times give are made: JMeter itself begins late and thinks a little longer.
-const REACHED: std::ops::RangeInclusive<f64> = 0.8..=1.1;
+/// How far the calls of a service may be from the documented ones, beside the last visit of each user, which is cut short.
+const TOLERANCE: f64 = 0.05;
+/// How many of the samples that the think times give must be made. A quiet machine makes 0.96 of them; this one may be
+/// busy with other tests while JMeter, whose users begin by the clock, starts.
+const REACHED: std::ops::RangeInclusive<f64> = 0.5..=1.2;
+const USERS: u32 = 5;
+/// One load at a time, so that one does not slow another down.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// The running test application, which stops when its standard input ends.
 struct Shop {
@@ -103,7 +107,7 @@ fn request(plan: &str, port: u16, results: &Path) -> LoadRequest {
         plan: plan.into(),
         host: "127.0.0.1".to_owned(),
         port,
-        users: 5,
+        users: USERS,
         ramp: Duration::from_secs(2),
         duration: Duration::from_secs(15),
         think_time: Duration::from_millis(100),
@@ -124,18 +128,19 @@ async fn run(plan: &str, port: u16, results: &Path) -> Result<LoadReport, LoadEr
 
 /// The calls of each service per visit are those of the table.
 fn check_calls(plan: &str, wanted: &Documented, visits: f64, calls: impl Fn(&str) -> f64) {
+    assert!(visits >= 4.0 * f64::from(USERS), "{plan}: {visits} visits are too few to tell");
+    let tolerance = TOLERANCE + f64::from(USERS) / visits;
     for (service, wanted) in &wanted.calls {
         let seen = calls(service) / visits;
         println!("{plan:<14}{service:<24}{wanted:>8.1}{seen:>8.2}");
-        assert!(
-            (seen - wanted).abs() <= TOLERANCE * wanted,
-            "{plan}, {service}: {seen}, not {wanted}"
-        );
+        let off = (seen - wanted).abs();
+        assert!(off <= tolerance * wanted, "{plan}, {service}: {seen}, not {wanted}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_plan_stresses_the_services_as_documented_and_no_page_is_wrong() {
+    let _alone = ALONE.lock().await;
     let shop = Shop::start();
     let plans = documented();
     let mut files: Vec<_> = fs::read_dir(root().join("jmeter")).unwrap().collect();
@@ -152,7 +157,7 @@ async fn every_plan_stresses_the_services_as_documented_and_no_page_is_wrong() {
             report.samples, report.errors, report.throughput, report.reached, report.latency.p95_ms
         );
         assert_eq!((report.errors, &*report.by), (0, "JMeter 5.6.3"));
-        assert!(report.samples > 100 && REACHED.contains(&report.reached), "{}", report.reached);
+        assert!(REACHED.contains(&report.reached), "{}", report.reached);
         let visits = report.samples as f64 / wanted.pages;
         let count = |calls: &BTreeMap<String, f64>, service: &str| {
             calls.get(service).copied().unwrap_or(0.0)
@@ -218,6 +223,7 @@ async fn script(port: u16, plan: &str) -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_is_not_the_shops_is_no_load_though_its_status_is_200() {
+    let _alone = ALONE.lock().await;
     let port = another_site().await;
     for (plan, page) in [("search", "`Product`"), ("checkout", "`Home`")] {
         let results = tempfile::tempdir().unwrap();
@@ -236,6 +242,7 @@ async fn a_page_that_is_not_the_shops_is_no_load_though_its_status_is_200() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_script_prints_what_a_load_did() {
+    let _alone = ALONE.lock().await;
     let shop = Shop::start();
     let output = script(shop.port, "registration").await;
     let (printed, told) =
