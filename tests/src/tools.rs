@@ -43,7 +43,7 @@ pub fn python() -> Result<PathBuf, ToolError> {
     tool("MORA_TEST_PYTHON")
 }
 
-/// JMeter's program; fails when `MORA_TEST_JMETER` does not name a file.
+/// `JMeter`'s start script; fails when `MORA_TEST_JMETER` does not name a file.
 pub fn jmeter() -> Result<PathBuf, ToolError> {
     tool("MORA_TEST_JMETER")
 }

@@ -16,6 +16,8 @@ mod experiments;
 mod faults;
 #[path = "system/graph.rs"]
 mod graph;
+#[path = "system/load.rs"]
+mod load;
 #[path = "system/meshed.rs"]
 mod meshed;
 #[path = "system/models.rs"]

@@ -179,18 +179,18 @@ impl LoadRequest {
         Err(LoadError::NoLoad(problem))
     }
 
-    /// How many samples users give that wait `answer` seconds for each page and think before it.
+    /// How many samples the users' think times give, when each page is answered after `answer` seconds.
     fn samples(&self, answer: f64) -> f64 {
         let (ramp, duration) = (self.ramp.as_secs_f64(), self.duration.as_secs_f64());
-        let users = f64::from(self.users);
-        let user_seconds = if self.plan.file_stem().is_some_and(|name| name == "day") {
-            users * duration * DAY_LEVEL
+        let (users, think) = (f64::from(self.users), self.think_time.as_secs_f64());
+        let asked = if self.plan.file_stem().is_some_and(|name| name == "day") {
+            // Visits arrive by the clock, however long the answers take.
+            users * duration * DAY_LEVEL / think.max(f64::EPSILON)
         } else {
-            users * (duration - ramp / 2.0)
+            users * (duration - ramp / 2.0) / (think + answer).max(f64::EPSILON)
         };
-        let by_users = user_seconds / (self.think_time.as_secs_f64() + answer).max(f64::EPSILON);
         let limit = self.properties.get("max_rps").and_then(|limit| limit.parse::<f64>().ok());
-        limit.map_or(by_users, |limit| by_users.min(limit * duration))
+        limit.map_or(asked, |limit| asked.min(limit * duration))
     }
 }
 

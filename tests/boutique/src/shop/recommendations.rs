@@ -8,8 +8,8 @@ use crate::wire::product_catalog_service_client::ProductCatalogServiceClient;
 use crate::wire::recommendation_service_server::RecommendationService;
 use crate::wire::{ListProductsRequest, ListRecommendationsRequest, ListRecommendationsResponse};
 
-/// How many are recommended.
-const MOST: usize = 4;
+/// How many are recommended, as in the Online Boutique; the frontend looks each of them up.
+const MOST: usize = 5;
 
 /// The service.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl RecommendationService for Recommendations {
     }
 }
 
-/// At most four of `all` that are not `seen`, beginning where `chance` says.
+/// At most five of `all` that are not `seen`, beginning where `chance` says.
 fn others(all: Vec<String>, seen: &[String], chance: u64) -> Vec<String> {
     let mut others: Vec<String> = all.into_iter().filter(|id| !seen.contains(id)).collect();
     if !others.is_empty() {
@@ -56,7 +56,7 @@ mod tests {
     fn what_was_seen_is_not_recommended() {
         for chance in 0..9 {
             let others = others(ids("abcdefg"), &ids("cf"), chance);
-            assert_eq!(others.len(), 4);
+            assert_eq!(others.len(), 5);
             assert!(others.iter().all(|id| id != "c" && id != "f"));
         }
         assert!(others(ids("ab"), &ids("ab"), 1).is_empty());
