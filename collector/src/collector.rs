@@ -1,5 +1,7 @@
 //! The collector's loop: collect, keep, train, wait.
 
+mod nodes;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -14,9 +14,9 @@ pub use quality::{Quality, quality};
 pub use regularise::{Cells, Sample, regularise};
 pub use service::serve;
 pub use source::{
-    BasicAuth, Column, CustomTraffic, Lookback, MetricsSource, PrometheusConfig, PrometheusError,
-    PrometheusSource, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, Secret,
-    SimulatedConfig, SimulatedSource, SourceConfig, SourceError, TidyFile, TrafficMetric,
-    settle_callers,
+    About, BasicAuth, Column, CustomTraffic, Lookback, Metric, MetricsSource, PrometheusConfig,
+    PrometheusError, PrometheusSource, Provided, Provider, QueryFilling, QuerySetting,
+    RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, Secret, SimulatedConfig,
+    SimulatedSource, SourceConfig, SourceError, TidyFile, TrafficMetric, catalogue, settle_callers,
 };
 pub use train::{TrainError, TrainingOptions, train_worker};

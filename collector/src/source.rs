@@ -7,14 +7,15 @@ mod simulated;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use mora_core::{Dataset, Step};
+use mora_core::{Dataset, NodeSeries, Step};
 use mora_simulation::BoutiqueError;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use prometheus::{
-    BasicAuth, CustomTraffic, PrometheusConfig, PrometheusError, PrometheusSource, Secret,
-    TrafficMetric, settle_callers,
+    About, BasicAuth, CustomTraffic, Metric, PrometheusConfig, PrometheusError, PrometheusSource,
+    Provided, Provider, QueryFilling, QuerySetting, Secret, TrafficMetric, catalogue,
+    settle_callers,
 };
 pub use recorded::{
     Column, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, TidyFile,
@@ -101,6 +102,17 @@ pub trait MetricsSource: Send + Sync {
             }
         }
         .boxed()
+    }
+
+    /// The nodes over `lookback`, ordered by name; an empty list where the source knows of none.
+    ///
+    /// Fails when the source cannot be read.
+    fn nodes<'a>(
+        &'a self,
+        lookback: &'a Lookback,
+    ) -> BoxFuture<'a, Result<Vec<NodeSeries>, SourceError>> {
+        let _whole = lookback;
+        async { Ok(Vec::new()) }.boxed()
     }
 
     /// Where the metrics come from, for people; no secrets.

@@ -11,6 +11,7 @@ mod decision;
 mod forecast;
 mod indicator;
 mod memory;
+mod node;
 mod plan;
 mod quantile;
 mod quantity;
@@ -31,6 +32,7 @@ pub use decision::{Decision, Verdict};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
 pub use indicator::Indicator;
 pub use memory::{OomFactorError, OomRule, Ratchet};
+pub use node::NodeSeries;
 pub use plan::{
     AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
     Plan, PlanStatus, Recommendation, Source, Target,

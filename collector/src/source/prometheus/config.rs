@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::queries::QuerySetting;
 use super::traffic_metric::TrafficMetric;
 
 /// A Prometheus and what to ask it.
@@ -38,6 +39,8 @@ pub struct PrometheusConfig {
     pub scrape_interval_seconds: u32,
     /// Metrics of requests; of those that are there, the one that stands first counts.
     pub traffic: Vec<TrafficMetric>,
+    /// Queries instead of those of the catalogue, by the metric's name there.
+    pub queries: BTreeMap<String, QuerySetting>,
 }
 
 /// User name and password.
@@ -66,6 +69,7 @@ impl Default for PrometheusConfig {
             retry_pause_milliseconds: 500,
             scrape_interval_seconds: 60,
             traffic: TrafficMetric::BUILT_IN.to_vec(),
+            queries: BTreeMap::new(),
         }
     }
 }

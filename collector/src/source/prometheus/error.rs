@@ -49,6 +49,14 @@ pub enum PrometheusError {
         /// What is wrong.
         problem: String,
     },
+    /// A query of the user's own cannot be used.
+    #[error("source.prometheus.queries.{name} cannot be used: {problem}")]
+    Query {
+        /// The metric.
+        name: String,
+        /// What is wrong and what can be done.
+        problem: String,
+    },
     /// 401.
     #[error(
         "{url} wants to know who asks (401); set source.prometheus.bearer_token_file or source.prometheus.basic_auth, or renew what is set"
