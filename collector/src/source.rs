@@ -168,6 +168,16 @@ pub struct SourceConfig {
 }
 
 impl SourceConfig {
+    /// The same with the address of a Prometheus found in the cluster, where it is `auto`.
+    ///
+    /// Fails when none is found that can be reached by name.
+    pub async fn located(mut self) -> Result<Self, SourceError> {
+        if let Some(prometheus) = self.prometheus.take() {
+            self.prometheus = Some(prometheus.located(None).await?);
+        }
+        Ok(self)
+    }
+
     /// The configured source.
     ///
     /// Fails unless exactly one is set, and when its settings cannot be used; nothing is asked over

@@ -6,6 +6,8 @@ mod backtest;
 mod bad_input;
 #[path = "system/call_graph.rs"]
 mod call_graph;
+#[path = "system/catalogue.rs"]
+mod catalogue;
 #[path = "system/crate_graph.rs"]
 mod crate_graph;
 #[path = "system/demo.rs"]

@@ -50,7 +50,7 @@ impl CollectorService for FakeCollector {
         &self,
         _: Request<v1::ListNodesRequest>,
     ) -> Result<Response<v1::ListNodesResponse>, Status> {
-        Ok(Response::default())
+        Ok(Response::new(v1::ListNodesResponse::default()))
     }
 
     async fn start_experiment(
