@@ -14,9 +14,10 @@ pub use quality::{Quality, quality};
 pub use regularise::{Cells, Sample, regularise};
 pub use service::serve;
 pub use source::{
-    About, BasicAuth, Column, CustomTraffic, Lookback, Metric, MetricsSource, PrometheusConfig,
-    PrometheusError, PrometheusSource, Provided, Provider, QueryFilling, QuerySetting,
-    RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, Secret, SimulatedConfig,
-    SimulatedSource, SourceConfig, SourceError, TidyFile, TrafficMetric, catalogue, settle_callers,
+    About, BasicAuth, Column, CustomTraffic, Diagnosis, Finding, Lookback, Metric, MetricsSource,
+    PrometheusConfig, PrometheusError, PrometheusSource, Provided, Provider, QueryFilling,
+    QuerySetting, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, Secret,
+    SimulatedConfig, SimulatedSource, SourceConfig, SourceError, State, TidyFile, TrafficMetric,
+    catalogue, settle_callers,
 };
 pub use train::{TrainError, TrainingOptions, train_worker};

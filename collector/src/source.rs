@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use prometheus::{
-    About, BasicAuth, CustomTraffic, Metric, PrometheusConfig, PrometheusError, PrometheusSource,
-    Provided, Provider, QueryFilling, QuerySetting, Secret, TrafficMetric, catalogue,
-    settle_callers,
+    About, BasicAuth, CustomTraffic, Diagnosis, Finding, Metric, PrometheusConfig, PrometheusError,
+    PrometheusSource, Provided, Provider, QueryFilling, QuerySetting, Secret, State, TrafficMetric,
+    catalogue, settle_callers,
 };
 pub use recorded::{
     Column, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, TidyFile,

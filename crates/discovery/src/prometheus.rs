@@ -7,7 +7,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum PrometheusDiscoveryError {
     /// Services cannot be read.
-    #[error("Prometheus was not looked for among the Services of the cluster; give its URL instead")]
+    #[error(
+        "Prometheus was not looked for among the Services of the cluster; give its URL instead"
+    )]
     Cluster(#[from] ClusterError),
     /// None has the labels of one.
     #[error(

@@ -113,7 +113,8 @@ fn prometheus(service: &Service, sign: &Sign) -> Option<PrometheusService> {
         Some(IntOrString::Int(of_pods)) if spec.cluster_ip.as_deref() == Some("None") => *of_pods,
         _ => chosen.port,
     };
-    let is_tls = chosen.port == 443 || chosen.name.as_deref().is_some_and(|n| n.starts_with("https"));
+    let is_tls =
+        chosen.port == 443 || chosen.name.as_deref().is_some_and(|n| n.starts_with("https"));
     let scheme = if is_tls { "https" } else { "http" };
     let url = format!("{scheme}://{name}.{namespace}.svc:{port}{}", sign.path);
     Some(PrometheusService { namespace, name, port, what: sign.what, url })
@@ -134,8 +135,7 @@ mod tests {
     use crate::cluster::tests::{failure, list, scripted};
 
     fn service(name: &str, labels: &Value, spec: &Value) -> Service {
-        let json =
-            json!({"metadata": {"namespace": "monitoring", "name": name, "labels": labels}, "spec": spec});
+        let json = json!({"metadata": {"namespace": "monitoring", "name": name, "labels": labels}, "spec": spec});
         serde_json::from_value(json).unwrap()
     }
 
@@ -149,14 +149,21 @@ mod tests {
 
     #[test]
     fn what_sees_most_comes_first_and_a_service_without_address_last() {
-        let headless =
-            json!({"clusterIP": "None", "ports": [{"name": "web", "port": 80, "targetPort": 9090}]});
+        let headless = json!({"clusterIP": "None", "ports": [{"name": "web", "port": 80, "targetPort": 9090}]});
         let services = [
             service("prometheus-operated", &json!({"operated-prometheus": "true"}), &headless),
             service("stack", &json!({"app": "kube-prometheus-stack-prometheus"}), &web(9090)),
             service("grafana", &json!({NAME: "grafana"}), &web(80)),
-            service("thanos", &json!({NAME: "thanos-query"}), &json!({"ports": [{"name": "grpc", "port": 10901}, {"port": 10902}]})),
-            service("prometheus-node-exporter", &json!({NAME: "prometheus-node-exporter"}), &web(9100)),
+            service(
+                "thanos",
+                &json!({NAME: "thanos-query"}),
+                &json!({"ports": [{"name": "grpc", "port": 10901}, {"port": 10902}]}),
+            ),
+            service(
+                "prometheus-node-exporter",
+                &json!({NAME: "prometheus-node-exporter"}),
+                &web(9100),
+            ),
         ];
         let expected = [
             "http://thanos.monitoring.svc:10902",

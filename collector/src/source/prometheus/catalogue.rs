@@ -105,6 +105,8 @@ pub struct Metric {
     pub meaning: &'static str,
     /// What MOrA does without it, as a sentence.
     pub without: &'static str,
+    /// Why there may be nothing to tell although its provider is there.
+    pub quiet: Option<&'static str>,
     /// How it is asked for, by provider; the first that is there counts.
     pub queries: Vec<Provided>,
 }
@@ -127,6 +129,7 @@ impl Entry {
             needed: self.needed,
             meaning: self.meaning,
             without: self.without,
+            quiet: self.quiet,
             queries: queries.collect(),
         }
     }

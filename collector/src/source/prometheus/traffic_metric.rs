@@ -108,6 +108,20 @@ impl CustomTraffic {
     }
 }
 
+impl CustomTraffic {
+    /// The query of the catalogue's `metric`.
+    pub(super) fn of(&self, metric: &str) -> Option<&str> {
+        match metric {
+            "request_rate" => Some(&self.query),
+            "latency_p50" => self.latency_p50.as_deref(),
+            "latency_p95" => self.latency_p95.as_deref(),
+            "latency_p99" => self.latency_p99.as_deref(),
+            "error_ratio" => self.error_ratio.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 impl From<Keys> for CustomTraffic {
     fn from(keys: Keys) -> Self {
         let default = Self::new(keys.query);

@@ -30,6 +30,11 @@ pub(in super::super) struct BuildInfo {
 }
 
 #[derive(Deserialize)]
+struct Scalar {
+    result: (f64, String),
+}
+
+#[derive(Deserialize)]
 struct Envelope<T> {
     status: String,
     data: Option<T>,
@@ -69,6 +74,15 @@ impl Metadata {
     /// What answers; fails where it does not say.
     pub(in super::super) async fn build_info(&self) -> Result<BuildInfo, PrometheusError> {
         self.get("/api/v1/status/buildinfo", &[]).await
+    }
+
+    /// The time on its clock, in seconds since the Unix epoch.
+    pub(in super::super) async fn time(&self) -> Result<f64, PrometheusError> {
+        let scalar: Scalar = self.get("/api/v1/query", &[("query", "time()")]).await?;
+        scalar.result.1.parse().map_err(|_| PrometheusError::NotPrometheus {
+            url: without_credentials(self.base.as_str()),
+            problem: format!("it is `{}` there when it is asked for the time", scalar.result.1),
+        })
     }
 
     async fn get<T: DeserializeOwned>(

@@ -11,6 +11,8 @@ pub(in super::super) struct Entry {
     pub(super) needed: bool,
     pub(super) meaning: &'static str,
     pub(super) without: &'static str,
+    /// Why there may be nothing to tell although its provider is there.
+    pub(super) quiet: Option<&'static str>,
     /// The metrics of Prometheus that must be there for an answer; what is of requests has none here.
     pub(in super::super) reads: &'static [&'static str],
     /// By provider; what is of requests has none here, because every mesh is asked in its own way.
@@ -24,6 +26,7 @@ const WORKLOADS: Entry = Entry {
     needed: false,
     meaning: "",
     without: "",
+    quiet: None,
     reads: &[],
     queries: &[],
 };
@@ -89,6 +92,7 @@ pub(in super::super) const TABLE: [Entry; 22] = [
     Entry {
         name: "cpu_periods",
         unit: "periods per second",
+        quiet: Some("no container has a CPU limit, or the runtime does not tell"),
         meaning: "Periods of the scheduler by pod and container; they are counted only where a container has a CPU limit.",
         without: "The throttled ratio is not known, so a container held back by its limit is not seen as one that wants more.",
         reads: &["container_cpu_cfs_periods_total"],
@@ -101,6 +105,7 @@ pub(in super::super) const TABLE: [Entry; 22] = [
     Entry {
         name: "throttled_periods",
         unit: "periods per second",
+        quiet: Some("no container has a CPU limit, or the runtime does not tell"),
         meaning: "Periods in which the container was held back; over `cpu_periods` they are the throttled ratio, that of a workload being that of its most throttled container over all pods.",
         without: "The throttled ratio is not known, so a container held back by its limit is not seen as one that wants more.",
         reads: &["container_cpu_cfs_throttled_periods_total"],
@@ -202,6 +207,7 @@ pub(in super::super) const TABLE: [Entry; 22] = [
     },
     Entry {
         name: "oom_kills",
+        quiet: Some("no container was killed for lack of memory"),
         unit: "seconds since the Unix epoch",
         meaning: "When a container was last killed for lack of memory.",
         without: "Memory is not raised after a kill: it follows the observed working sets alone.",
@@ -214,6 +220,7 @@ pub(in super::super) const TABLE: [Entry; 22] = [
     },
     Entry {
         name: "oom_limits",
+        quiet: Some("no container was killed for lack of memory"),
         unit: "bytes",
         meaning: "The memory limit of a container that was killed for lack of memory; asked only where there was a kill.",
         without: "A kill counts with the working set of the hour before alone.",
