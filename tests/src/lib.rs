@@ -4,6 +4,7 @@
 mod cluster_metrics;
 mod complete;
 mod fakes;
+mod gateway;
 mod meshed;
 mod open_metrics;
 mod process;
@@ -15,6 +16,7 @@ pub mod tools;
 pub use cluster_metrics::write_cluster_metrics;
 pub use complete::{Complete, Told};
 pub use fakes::{ApiFault, Host, WorkerFault};
+pub use gateway::Gateway;
 pub use meshed::{Mesh, Meshed, MeshedShop};
 pub use open_metrics::{MetricKind, OpenMetricsWriter};
 pub use process::{Process, ProcessError, free_port};

@@ -8,10 +8,14 @@ mod bad_input;
 mod call_graph;
 #[path = "system/catalogue.rs"]
 mod catalogue;
+#[path = "system/compatibility.rs"]
+mod compatibility;
 #[path = "system/crate_graph.rs"]
 mod crate_graph;
 #[path = "system/demo.rs"]
 mod demo;
+#[path = "system/doctor.rs"]
+mod doctor;
 #[path = "system/faults.rs"]
 mod faults;
 #[path = "system/graph.rs"]
