@@ -20,7 +20,7 @@ pub(crate) async fn train_with_progress(
     collector: &Collector,
     now: jiff::Timestamp,
 ) -> TrainingRound {
-    let workloads = collector.workloads().len();
+    let workloads = collector.jobs().len();
     let bar = bar(workloads as u64 * 100);
     let training = collector.train(now);
     tokio::pin!(training);
@@ -49,14 +49,14 @@ pub(crate) fn bar(length: u64) -> ProgressBar {
 }
 
 fn show(collector: &Collector, bar: &ProgressBar) {
-    let jobs = collector.workloads();
+    let jobs = collector.jobs();
     let done: f64 = jobs.iter().filter_map(|(_, job)| job.as_ref()).map(|job| job.progress).sum();
     bar.set_position((done * 100.0) as u64);
     let busy = jobs
         .iter()
         .find(|(_, job)| job.as_ref().is_some_and(|j| j.progress > 0.0 && j.progress < 1.0));
-    if let Some((dataset, Some(job))) = busy {
-        bar.set_message(format!("{}: {}", dataset.workload.name(), job.message));
+    if let Some((workload, Some(job))) = busy {
+        bar.set_message(format!("{}: {}", workload.name(), job.message));
     }
 }
 
@@ -68,6 +68,12 @@ fn tell(round: &TrainingRound, workloads: usize) {
     let listed = |names: &[WorkloadRef]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     if !round.without_worker.is_empty() {
         say(&format!("  no worker for {}", listed(&round.without_worker).join(", ")));
+    }
+    for (workload, faults) in &round.rejected {
+        say(&format!(
+            "  {workload} is not trained, its data is not good enough: {}",
+            faults.join("; ")
+        ));
     }
     for error in &round.failed {
         say(&format!("  {}", with_causes(error)));

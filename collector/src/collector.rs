@@ -2,35 +2,39 @@
 
 mod nodes;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
-use mora_core::{Dataset, Step, WorkloadRef};
+use mora_core::{Dataset, Lookback, Step, WorkloadRef};
 use mora_discovery::discover;
 use mora_proto::v1;
 use mora_runtime::with_causes;
+use mora_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{CollectorConfig, TrainingConfig};
-use crate::train::{TrainError, TrainingOptions, train_worker};
-use crate::{Lookback, MetricsSource, SourceError};
+use crate::MetricsSource;
+use crate::config::CollectorConfig;
+use crate::error::CollectError;
+use crate::history::{History, blocking, guard};
+use crate::incremental::{self, Wanted, observations};
+use crate::metrics::CollectorMetrics;
+use crate::records::{Record, Records};
+use crate::report::DatasetReport;
+use crate::schedule::{Due, Trained};
+use crate::train::{TrainError, TrainingData, TrainingOptions, train_worker};
 
-/// What is known of one workload.
-#[derive(Debug, Clone, Default)]
-struct Record {
-    dataset: Option<Arc<Dataset>>,
-    training: Option<v1::TrainingJob>,
-    trained_at: Option<Timestamp>,
-}
+/// How often is looked whether a workload has changed: its last day has to be read for that.
+const LOOK_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Collects from one source and trains the workers of what it finds.
 pub struct Collector {
     source: Box<dyn MetricsSource>,
     config: CollectorConfig,
-    records: Mutex<BTreeMap<WorkloadRef, Record>>,
+    history: History,
+    records: Records,
+    metrics: CollectorMetrics,
 }
 
 /// How one round of training went.
@@ -42,37 +46,131 @@ pub struct TrainingRound {
     pub kept: Vec<WorkloadRef>,
     /// Workloads without a worker address.
     pub without_worker: Vec<WorkloadRef>,
+    /// Workloads whose data may not be learned from, with the reasons.
+    pub rejected: Vec<(WorkloadRef, Vec<String>)>,
     /// What failed.
     pub failed: Vec<TrainError>,
 }
 
+/// What is known of one workload.
+#[derive(Debug, Clone)]
+pub struct WorkloadState {
+    /// What was observed over the newest lookback.
+    pub dataset: Arc<Dataset>,
+    /// How good that is.
+    pub report: DatasetReport,
+    /// Its newest training job; `None` before the first of this process.
+    pub job: Option<v1::TrainingJob>,
+    /// What its worker was last trained with.
+    pub trained: Option<Trained>,
+    /// Why its worker will be trained next; `None` where it need not be yet.
+    pub due: Option<Due>,
+}
+
 impl Collector {
-    /// A collector of `source` that has seen nothing yet.
+    /// A collector of `source` that has seen nothing yet and keeps the newest lookback in memory, whatever `config` says.
     #[must_use]
     pub fn new(source: Box<dyn MetricsSource>, config: CollectorConfig) -> Self {
-        Self { source, config, records: Mutex::default() }
+        let (history, metrics) = (History::in_memory(), CollectorMetrics::default());
+        Self { source, config, history, records: Records::in_memory(), metrics }
     }
 
-    /// Collects the lookback that ends at `now`, or where the source ends, rounded down to a step; gives
-    /// the number of workloads.
+    /// A collector of `source` that keeps what it collects where `config` says.
     ///
-    /// Fails when the source does; what was collected before stays.
-    pub async fn collect(&self, now: Timestamp) -> Result<usize, SourceError> {
-        let step = self.config.step();
-        let to = step.floor(self.source.newest(now));
-        let from = to - SignedDuration::from_hours(i64::from(self.config.lookback_hours));
-        let datasets = self.source.collect(&Lookback { from, to, step }).await?;
-        let mut records = self.records();
-        let count = datasets.len();
-        for dataset in datasets {
-            let record = records.entry(dataset.workload.clone()).or_default();
-            record.dataset = Some(Arc::new(dataset));
-        }
-        Ok(count)
+    /// Fails when the store cannot be opened and when the configuration cannot be used.
+    pub fn open(
+        source: Box<dyn MetricsSource>,
+        config: CollectorConfig,
+    ) -> Result<Self, CollectError> {
+        config.store.chunk()?;
+        config.quality.checked().map_err(CollectError::Quality)?;
+        let Some(path) = config.store.path.clone() else { return Ok(Self::new(source, config)) };
+        let store = Arc::new(Store::open(&path)?);
+        tracing::info!("keeping what is collected in {}", path.display());
+        let records = Records::open(&path)?;
+        let metrics = CollectorMetrics::default();
+        Ok(Self { source, config, history: History::kept(store), records, metrics })
     }
 
-    /// Sends every worker that has an address its history, unless it got it within the configured time, several at
-    /// once. A worker whose version is not due for a new fit keeps it.
+    /// Figures of what it does.
+    #[must_use]
+    pub const fn metrics(&self) -> &CollectorMetrics {
+        &self.metrics
+    }
+
+    /// Collects what is new until `now`, or where the source ends, rounded down to a step; gives the number of workloads.
+    ///
+    /// Without a store that is the whole lookback. Fails when the source does or nothing at all was found; what was
+    /// collected before stays.
+    pub async fn collect(&self, now: Timestamp) -> Result<usize, CollectError> {
+        let began = std::time::Instant::now();
+        let collected = match &self.history {
+            History::Memory(_) => self.collect_anew(now).await,
+            History::Kept { store, .. } => self.collect_more(store, now).await,
+        };
+        self.metrics.collected(collected.as_ref().ok().copied(), began.elapsed());
+        collected?;
+        Ok(self.history.workloads().len())
+    }
+
+    /// Observations collected.
+    async fn collect_anew(&self, now: Timestamp) -> Result<usize, CollectError> {
+        let lookback = self.lookback(self.source.newest(now));
+        let datasets = self.source.collect(&lookback).await?;
+        let samples = datasets.iter().map(observations).sum();
+        if let History::Memory(kept) = &self.history {
+            let datasets = datasets.into_iter().map(|d| (d.workload.clone(), Arc::new(d)));
+            guard(kept).extend(datasets);
+        }
+        Ok(samples)
+    }
+
+    async fn collect_more(
+        &self,
+        store: &Arc<Store>,
+        now: Timestamp,
+    ) -> Result<usize, CollectError> {
+        let settled = SignedDuration::from_secs(i64::from(self.config.store.settle_seconds));
+        let newest = self.source.newest(now).min(now.saturating_sub(settled).unwrap_or(now));
+        let wanted = Wanted { lookback: self.lookback(newest), chunk: self.config.store.chunk()? };
+        let brought = incremental::collect(self.source.as_ref(), store, wanted).await?;
+        tracing::info!("{} observations in {} chunks are new", brought.samples, brought.chunks);
+        if let History::Kept { lookback, .. } = &self.history {
+            *guard(lookback) = Some(wanted.lookback);
+        }
+        if store.workloads().is_empty() {
+            // Only the whole knows why there is nothing.
+            let hour = SignedDuration::from_hours(1);
+            let from = wanted.lookback.to.saturating_sub(hour).unwrap_or(wanted.lookback.from);
+            self.source.collect(&Lookback { from, ..wanted.lookback }).await?;
+        }
+        self.tidy(store.clone(), now).await?;
+        Ok(brought.samples)
+    }
+
+    /// Compacts and forgets.
+    async fn tidy(&self, store: Arc<Store>, now: Timestamp) -> Result<(), CollectError> {
+        let days = i64::from(self.config.store.retention_days);
+        let oldest = now.saturating_sub(SignedDuration::from_hours(24 * days)).ok();
+        let oldest = oldest.filter(|_| days > 0);
+        let size = blocking(move || {
+            store.compact()?;
+            oldest.map(|oldest| store.forget_before(oldest)).transpose()?;
+            store.size()
+        });
+        self.metrics.stored(size.await?);
+        Ok(())
+    }
+
+    fn lookback(&self, newest: Timestamp) -> Lookback {
+        let step = self.config.step();
+        let to = step.floor(newest);
+        let hours = SignedDuration::from_hours(i64::from(self.config.lookback_hours));
+        Lookback { from: to.saturating_sub(hours).unwrap_or(to), to, step }
+    }
+
+    /// Sends every worker that has an address and is due for it its history, several at once. A worker whose version is
+    /// not due for a new fit keeps it.
     pub async fn train(&self, now: Timestamp) -> TrainingRound {
         let training = &self.config.training;
         let found = discover(&self.config.workers).await;
@@ -80,37 +178,99 @@ impl Collector {
             tracing::warn!("{warning}");
         }
         let mut round = TrainingRound::default();
-        let mut due = Vec::new();
-        for (workload, record) in self.records().iter() {
-            let Some(dataset) = record.dataset.clone().filter(|_| is_due(record, training, now))
-            else {
-                continue;
-            };
-            match found.workers.resolve(workload) {
-                Some(endpoint) => due.push((endpoint, dataset)),
-                None => round.without_worker.push(workload.clone()),
+        let mut jobs = Vec::new();
+        for workload in self.history.workloads() {
+            match found.workers.resolve(&workload) {
+                Some(endpoint) if self.may_be_due(&workload, now) => {
+                    jobs.push(self.train_one(endpoint, workload, now));
+                }
+                Some(_) => {}
+                None => round.without_worker.push(workload),
             }
         }
-        let jobs = due.into_iter().map(|(endpoint, dataset)| async move {
-            (dataset.workload.clone(), self.train_one(&endpoint, &dataset, now).await)
-        });
         let mut jobs = futures::stream::iter(jobs).buffer_unordered(training.concurrency.max(1));
         while let Some((workload, ended)) = jobs.next().await {
-            match ended {
-                Ok(v1::TrainingState::Kept) => round.kept.push(workload),
-                Ok(_) => round.trained.push(workload),
-                Err(error) => round.failed.push(error),
-            }
+            round.take(workload, ended);
         }
+        drop(jobs);
+        if let Err(error) = self.records.save() {
+            tracing::error!("what was trained is not remembered: {}", with_causes(&error));
+        }
+        self.metrics.trained(&round);
         round
     }
 
+    /// Whether the data of `workload` has to be looked at to tell.
+    fn may_be_due(&self, workload: &WorkloadRef, now: Timestamp) -> bool {
+        let Record { trained, looked, .. } = self.records.of(workload);
+        match self.config.training.due_by_age(trained.as_ref(), now) {
+            Some(decided) => decided.is_some(),
+            None => looked.is_none_or(|looked| now.duration_since(looked) >= LOOK_EVERY),
+        }
+    }
+
+    /// Trains the worker of `workload` if its data says so.
     async fn train_one(
         &self,
-        endpoint: &str,
-        dataset: &Dataset,
+        endpoint: String,
+        workload: WorkloadRef,
         now: Timestamp,
-    ) -> Result<v1::TrainingState, TrainError> {
+    ) -> (WorkloadRef, Ended) {
+        let ended = match self.history.dataset(&workload).await {
+            Err(error) => Ended::Unreadable(error),
+            Ok(None) => Ended::NotDue,
+            Ok(Some(dataset)) => self.train_with(&endpoint, &dataset, now).await,
+        };
+        (workload, ended)
+    }
+
+    async fn train_with(&self, endpoint: &str, dataset: &Dataset, now: Timestamp) -> Ended {
+        let report = DatasetReport::of(dataset, &self.config.quality);
+        let (seen, faults) = (Trained::with(dataset, now), report.faults());
+        let due =
+            self.config.training.due(self.records.of(&dataset.workload).trained.as_ref(), &seen);
+        self.records.change(&dataset.workload, |record| {
+            record.looked = Some(now);
+            record.faults.clone_from(&faults);
+            record.due = due;
+        });
+        let Some(due) = due else { return Ended::NotDue };
+        if !faults.is_empty() {
+            return Ended::Rejected(faults);
+        }
+        tracing::debug!(workload = %dataset.workload, "training: {due}");
+        match self.send(endpoint, self.data(dataset, &report)).await {
+            Err(error) => Ended::Failed(error),
+            Ok(job) => {
+                tracing::info!(workload = %dataset.workload, version = %job.version, "{}", job.message);
+                self.records.change(&dataset.workload, |record| {
+                    record.trained = Some(seen);
+                    record.due = None;
+                });
+                Ended::Done(job.state())
+            }
+        }
+    }
+
+    /// What of `dataset` is learned from.
+    fn data(&self, dataset: &Dataset, report: &DatasetReport) -> TrainingData {
+        let leave_out = &self.config.training.leave_out;
+        let marks = report.marks.iter().filter(|mark| leave_out.contains(&mark.kind));
+        let marks: Vec<_> = marks.cloned().collect();
+        let mut data = TrainingData::from(dataset);
+        let accepted: Vec<_> = report.accepted().collect();
+        data.signals.retain(|signal, _| accepted.contains(signal));
+        for series in data.signals.values_mut() {
+            *series = series.without(&marks);
+        }
+        data
+    }
+
+    async fn send(
+        &self,
+        endpoint: &str,
+        data: TrainingData,
+    ) -> Result<v1::TrainingJob, TrainError> {
         let training = &self.config.training;
         let options = TrainingOptions {
             slot: Step::from_seconds(training.slot_seconds).unwrap_or(Step::HOUR),
@@ -118,14 +278,11 @@ impl Collector {
             deadline: Duration::from_secs(training.deadline_seconds),
             force: training.force,
         };
+        let workload = data.workload.clone();
         let mut observe = |job: &v1::TrainingJob| {
-            let mut records = self.records();
-            records.entry(dataset.workload.clone()).or_default().training = Some(job.clone());
+            self.records.change(&workload, |record| record.job = Some(job.clone()));
         };
-        let job = train_worker(endpoint, dataset, options, &mut observe).await?;
-        tracing::info!(workload = %dataset.workload, version = %job.version, "{}", job.message);
-        self.records().entry(dataset.workload.clone()).or_default().trained_at = Some(now);
-        Ok(job.state())
+        train_worker(endpoint, data, options, &mut observe).await
     }
 
     /// Collects and trains again and again until `stop` is cancelled; a round that fails is logged, and
@@ -146,28 +303,56 @@ impl Collector {
         }
     }
 
-    /// The dataset of `workload`, as last collected.
+    /// The workloads of which anything is known, in order, with their newest training jobs.
     #[must_use]
-    pub fn dataset(&self, workload: &WorkloadRef) -> Option<Arc<Dataset>> {
-        self.records().get(workload)?.dataset.clone()
+    pub fn jobs(&self) -> Vec<(WorkloadRef, Option<v1::TrainingJob>)> {
+        let workloads = self.history.workloads().into_iter();
+        workloads.map(|workload| (workload.clone(), self.records.of(&workload).job)).collect()
     }
 
-    /// Every workload with its dataset and its newest training job, in order.
-    #[must_use]
-    pub fn workloads(&self) -> Vec<(Arc<Dataset>, Option<v1::TrainingJob>)> {
-        let records = self.records();
-        records.values().filter_map(|r| Some((r.dataset.clone()?, r.training.clone()))).collect()
+    /// The dataset of `workload` over the newest lookback; `None` where nothing was observed.
+    ///
+    /// Fails when the store cannot be read.
+    pub async fn dataset(
+        &self,
+        workload: &WorkloadRef,
+    ) -> Result<Option<Arc<Dataset>>, StoreError> {
+        self.history.dataset(workload).await
     }
 
-    /// The guard, also after a panic elsewhere: every change under it is complete in itself.
-    fn records(&self) -> MutexGuard<'_, BTreeMap<WorkloadRef, Record>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is known of `workload`; `None` where nothing was observed.
+    ///
+    /// Fails when the store cannot be read.
+    pub async fn state(&self, workload: &WorkloadRef) -> Result<Option<WorkloadState>, StoreError> {
+        let Some(dataset) = self.history.dataset(workload).await? else { return Ok(None) };
+        let Record { job, trained, .. } = self.records.of(workload);
+        let now = self.config.step().floor(Timestamp::now());
+        let due = self.config.training.due(trained.as_ref(), &Trained::with(&dataset, now));
+        let report = DatasetReport::of(&dataset, &self.config.quality);
+        Ok(Some(WorkloadState { dataset, report, job, trained, due }))
     }
 }
 
-fn is_due(record: &Record, training: &TrainingConfig, now: Timestamp) -> bool {
-    let every = SignedDuration::from_hours(i64::from(training.every_hours));
-    record.trained_at.is_none_or(|trained| now.duration_since(trained) >= every)
+/// How the training of one workload ended.
+enum Ended {
+    Done(v1::TrainingState),
+    NotDue,
+    Rejected(Vec<String>),
+    Unreadable(StoreError),
+    Failed(TrainError),
+}
+
+impl TrainingRound {
+    fn take(&mut self, workload: WorkloadRef, ended: Ended) {
+        match ended {
+            Ended::Done(v1::TrainingState::Kept) => self.kept.push(workload),
+            Ended::Done(_) => self.trained.push(workload),
+            Ended::NotDue => {}
+            Ended::Rejected(faults) => self.rejected.push((workload, faults)),
+            Ended::Unreadable(source) => self.failed.push(TrainError::Store { workload, source }),
+            Ended::Failed(error) => self.failed.push(error),
+        }
+    }
 }
 
 /// Logs what a round of training did.
@@ -175,11 +360,17 @@ pub fn log_round(round: &TrainingRound) {
     for error in &round.failed {
         tracing::error!("{}", with_causes(error));
     }
+    for (workload, faults) in &round.rejected {
+        tracing::warn!(%workload, "is not trained, its data is not good enough: {}", faults.join("; "));
+    }
     for workload in &round.without_worker {
         tracing::warn!(%workload, "has no worker; add it to workers.endpoints, or set workers.endpoint_pattern or workers.discovery");
     }
     let (trained, kept, failed) = (round.trained.len(), round.kept.len(), round.failed.len());
-    if trained + kept + failed > 0 {
-        tracing::info!("training round done: {trained} trained, {kept} kept, {failed} failed");
+    let rejected = round.rejected.len();
+    if trained + kept + failed + rejected > 0 {
+        tracing::info!(
+            "training round done: {trained} trained, {kept} kept, {rejected} rejected, {failed} failed"
+        );
     }
 }

@@ -1,9 +1,13 @@
 //! The collector's configuration.
 
-use mora_core::Step;
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+use mora_core::{MarkKind, QualityGates, Step};
 use mora_runtime::WorkerEndpoints;
 use serde::{Deserialize, Serialize};
 
+use crate::error::CollectError;
 use crate::source::SourceConfig;
 
 /// What to collect and whom to train; see `docs/configuration.md`.
@@ -18,18 +22,43 @@ pub struct CollectorConfig {
     pub step_seconds: u32,
     /// Time between two collections, in seconds.
     pub collect_every_seconds: u64,
+    /// Where what was collected is kept.
+    pub store: StoreConfig,
+    /// What a dataset must keep to be learned from; usage need not be flat, so the gate on stability is off unless set.
+    pub quality: QualityGates,
     /// When and how workers are trained.
     pub training: TrainingConfig,
     /// Where workers listen.
     pub workers: WorkerEndpoints,
 }
 
+/// Where and how long what was collected is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// Folder; without one the newest lookback is kept in memory and collected anew each time.
+    pub path: Option<PathBuf>,
+    /// Days after which what was collected is removed; 0 for never.
+    pub retention_days: u32,
+    /// Longest time that is collected and committed at once, in hours: a divisor of 24.
+    pub chunk_hours: u32,
+    /// How long a step is left to settle before it is collected, in seconds: what is scraped late is never asked for again.
+    pub settle_seconds: u32,
+}
+
 /// When and how workers are trained.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingConfig {
-    /// Hours after which the worker of a workload is sent its history again.
+    /// Hours after which the worker of a workload is trained again.
     pub every_hours: u32,
+    /// Hours after which it is trained again when the workload has changed or has much more history.
+    pub pause_hours: u32,
+    /// How far the mean CPU of a day must lie outside those of the days it was trained with to be a change: 0.5 is half as much
+    /// again as on the largest, or two thirds of the smallest.
+    pub drift_ratio: f64,
+    /// Times left out of what is learned from.
+    pub leave_out: Vec<MarkKind>,
     /// Workers trained at once.
     pub concurrency: usize,
     /// Width of the slots to forecast, in seconds: a divisor of a day from 900 to 86,400.
@@ -49,9 +78,29 @@ impl Default for CollectorConfig {
             lookback_hours: 14 * 24,
             step_seconds: 60,
             collect_every_seconds: 300,
+            store: StoreConfig::default(),
+            quality: QualityGates::default().without_stability(),
             training: TrainingConfig::default(),
             workers: WorkerEndpoints::default(),
         }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { path: None, retention_days: 180, chunk_hours: 12, settle_seconds: 120 }
+    }
+}
+
+impl StoreConfig {
+    /// The longest chunk; fails when it does not divide a day.
+    pub(crate) fn chunk(&self) -> Result<SignedDuration, CollectError> {
+        let hours = self.chunk_hours;
+        if (1..=24).contains(&hours) && 24 % hours == 0 {
+            return Ok(SignedDuration::from_hours(i64::from(hours)));
+        }
+        let problem = format!("{hours} does not divide a day; write 1, 2, 3, 4, 6, 8, 12 or 24");
+        Err(CollectError::Setting { key: "store.chunk_hours", problem })
     }
 }
 
@@ -59,6 +108,9 @@ impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
             every_hours: 24,
+            pause_hours: 6,
+            drift_ratio: 0.5,
+            leave_out: Vec::new(),
             concurrency: 4,
             slot_seconds: 3600,
             deadline_seconds: 600,

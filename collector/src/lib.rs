@@ -2,16 +2,27 @@
 
 mod collector;
 mod config;
+mod error;
+mod history;
+mod incremental;
+mod metrics;
 mod quality;
+mod records;
 mod regularise;
+mod report;
+mod schedule;
 mod service;
 mod source;
 mod train;
 
-pub use collector::{Collector, TrainingRound, log_round};
-pub use config::{CollectorConfig, TrainingConfig};
+pub use collector::{Collector, TrainingRound, WorkloadState, log_round};
+pub use config::{CollectorConfig, StoreConfig, TrainingConfig};
+pub use error::CollectError;
+pub use metrics::CollectorMetrics;
 pub use quality::{Quality, quality};
 pub use regularise::{Cells, Sample, regularise};
+pub use report::DatasetReport;
+pub use schedule::{Due, Trained};
 pub use service::serve;
 pub use source::{
     About, BasicAuth, Column, CustomTraffic, Diagnosis, Finding, Lookback, Metric, MetricsSource,
@@ -20,4 +31,4 @@ pub use source::{
     SimulatedConfig, SimulatedSource, SourceConfig, SourceError, State, TidyFile, TrafficMetric,
     catalogue, settle_callers,
 };
-pub use train::{TrainError, TrainingOptions, train_worker};
+pub use train::{TrainError, TrainingData, TrainingOptions, train_worker};

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use mora_core::{Dataset, Series, Signal, WorkloadRef};
+use mora_core::{Mark, MarkKind, QualityReport, Series, Signal, WorkloadRef};
 use mora_proto::v1::collector_service_server::{CollectorService, CollectorServiceServer};
 use mora_proto::{dataset_parts, required, timestamp_to_wire, v1};
-use mora_runtime::{GrpcServer, Readiness, ServeError};
+use mora_runtime::{GrpcServer, Readiness, ServeError, with_causes};
+use mora_store::StoreError;
 use tokio_stream::Iter;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
-use crate::Collector;
 use crate::quality::quality;
+use crate::{Collector, WorkloadState};
 
 const SERVICES: [&str; 1] = ["mora.v1.CollectorService"];
 
@@ -45,11 +46,14 @@ impl CollectorService for Service {
         request: Request<v1::ListWorkloadsRequest>,
     ) -> Result<Response<v1::ListWorkloadsResponse>, Status> {
         let namespace = request.into_inner().namespace;
-        let wanted =
-            |dataset: &Dataset| namespace.is_empty() || dataset.workload.namespace() == namespace;
-        let workloads = self.0.workloads().into_iter().filter(|(dataset, _)| wanted(dataset));
-        let workloads = workloads.map(|(dataset, training)| status_to_wire(&dataset, training));
-        Ok(Response::new(v1::ListWorkloadsResponse { workloads: workloads.collect() }))
+        let mut workloads = Vec::new();
+        for (workload, _) in self.0.jobs() {
+            if namespace.is_empty() || workload.namespace() == namespace {
+                let state = self.0.state(&workload).await.map_err(|error| unreadable(&error))?;
+                workloads.extend(state.map(status_to_wire));
+            }
+        }
+        Ok(Response::new(v1::ListWorkloadsResponse { workloads }))
     }
 
     async fn export_dataset(
@@ -57,7 +61,8 @@ impl CollectorService for Service {
         request: Request<v1::ExportDatasetRequest>,
     ) -> Result<Response<Parts>, Status> {
         let workload: WorkloadRef = required(request.into_inner().workload, "workload")?;
-        let dataset = self.0.dataset(&workload).ok_or_else(|| {
+        let dataset = self.0.dataset(&workload).await.map_err(|error| unreadable(&error))?;
+        let dataset = dataset.ok_or_else(|| {
             Status::not_found(format!(
                 "{workload} is not under collection; check the configured namespaces"
             ))
@@ -92,23 +97,55 @@ fn no_experiments() -> Status {
     Status::unimplemented("this build collects but does not run experiments")
 }
 
-fn status_to_wire(dataset: &Dataset, training: Option<v1::TrainingJob>) -> v1::WorkloadStatus {
+fn unreadable(error: &StoreError) -> Status {
+    Status::data_loss(with_causes(error))
+}
+
+fn status_to_wire(state: WorkloadState) -> v1::WorkloadStatus {
+    let WorkloadState { dataset, report, job, trained, due } = state;
     let signals = dataset.signals();
+    let to_wire = |(signal, series): (&Signal, &Series)| {
+        signal_to_wire(*signal, series, report.signals.get(signal))
+    };
     v1::WorkloadStatus {
         workload: Some((&dataset.workload).into()),
         data_from: signals.values().map(Series::start).min().map(timestamp_to_wire),
         data_until: dataset.end().map(timestamp_to_wire),
-        signals: signals.iter().map(|(signal, series)| signal_to_wire(*signal, series)).collect(),
-        training,
+        signals: signals.iter().map(to_wire).collect(),
+        training: job,
+        faults: report.faults(),
+        trained_at: trained.map(|trained| timestamp_to_wire(trained.at)),
+        due: due.map(|due| due.to_string()).unwrap_or_default(),
+        marks: report.marks.iter().map(mark_to_wire).collect(),
     }
 }
 
-fn signal_to_wire(signal: Signal, series: &Series) -> v1::SignalStatus {
+fn signal_to_wire(
+    signal: Signal,
+    series: &Series,
+    report: Option<&QualityReport>,
+) -> v1::SignalStatus {
     let quality = quality(series);
     v1::SignalStatus {
         signal: v1::Signal::from(signal).into(),
         coverage: quality.coverage,
         gaps: quality.gaps,
         longest_gap_steps: quality.longest_gap_steps,
+        completeness: report.map_or(0.0, |report| report.quality.completeness),
+        variation: report.and_then(|report| report.quality.variation),
+    }
+}
+
+fn mark_to_wire(mark: &Mark) -> v1::Mark {
+    let kind = match mark.kind {
+        MarkKind::StartUp => v1::MarkKind::StartUp,
+        MarkKind::Rollout => v1::MarkKind::Rollout,
+        MarkKind::OutOfMemory => v1::MarkKind::OutOfMemory,
+    };
+    v1::Mark {
+        kind: kind.into(),
+        from: Some(timestamp_to_wire(mark.from)),
+        to: Some(timestamp_to_wire(mark.to)),
+        pod: mark.pod.clone(),
     }
 }

@@ -1,12 +1,14 @@
 //! The client side of a training job: one dataset streamed into one worker.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mora_core::{Dataset, Step, WorkloadRef};
+use mora_core::{Dataset, Series, Signal, Step, WorkloadRef};
 use mora_proto::v1::train_request::Content;
 use mora_proto::v1::training_service_client::TrainingServiceClient;
 use mora_proto::{TrainingColumns, duration_to_wire, timestamp_to_wire, v1};
 use mora_runtime::EndpointError;
+use mora_store::StoreError;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -32,12 +34,42 @@ pub struct TrainingOptions {
     pub force: bool,
 }
 
+/// What a worker is to learn from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingData {
+    /// Whose.
+    pub workload: WorkloadRef,
+    /// Its signals, at one step.
+    pub signals: BTreeMap<Signal, Series>,
+    /// Replicas at the end.
+    pub replicas: u32,
+}
+
+impl From<&Dataset> for TrainingData {
+    fn from(dataset: &Dataset) -> Self {
+        Self {
+            workload: dataset.workload.clone(),
+            signals: dataset.signals(),
+            replicas: dataset.current_replicas(),
+        }
+    }
+}
+
 /// Why a worker was not trained.
 #[derive(Debug, Error)]
 pub enum TrainError {
     /// Nothing was observed.
     #[error("nothing was observed of {0}; check that its pods run and are scraped")]
     NoData(WorkloadRef),
+    /// What was collected cannot be read.
+    #[error("the history of {workload} cannot be read")]
+    Store {
+        /// The workload.
+        workload: WorkloadRef,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
     /// The endpoint is no address.
     #[error("the worker of {workload} has no usable address")]
     Endpoint {
@@ -75,23 +107,25 @@ pub enum TrainError {
     },
 }
 
-/// Streams `dataset` into the worker at `endpoint` and waits for the published, refused or kept version.
+/// Streams `data` into the worker at `endpoint` and waits for the published, refused or kept version.
 ///
 /// `observe` sees every progress message. A broken connection is retried and the upload resumed; the
 /// same data is the same job, so nothing is trained twice. Fails when the worker refuses the data,
 /// cannot be reached, or does not finish in time.
 pub async fn train_worker(
     endpoint: &str,
-    dataset: &Dataset,
+    data: TrainingData,
     options: TrainingOptions,
     observe: &mut (dyn FnMut(&v1::TrainingJob) + Send),
 ) -> Result<v1::TrainingJob, TrainError> {
-    let workload = dataset.workload.clone();
-    let upload = TrainingColumns::of(&dataset.signals())
-        .ok_or_else(|| TrainError::NoData(workload.clone()))?;
+    let workload = data.workload.clone();
+    let upload =
+        TrainingColumns::of(&data.signals).ok_or_else(|| TrainError::NoData(workload.clone()))?;
     let channel = mora_runtime::channel(endpoint, CONNECT_TIMEOUT)
         .map_err(|source| TrainError::Endpoint { workload: workload.clone(), source })?;
-    let header = header(dataset, &upload, options);
+    let header = header(&data, &upload, options);
+    // The upload may take long, and holds the same once more.
+    drop(data);
     let job = retried(&channel, &header, &upload, observe);
     let job = tokio::time::timeout(options.deadline, job).await.map_err(|_| {
         TrainError::Deadline { workload: workload.clone(), deadline: options.deadline }
@@ -110,12 +144,12 @@ pub async fn train_worker(
 }
 
 fn header(
-    dataset: &Dataset,
+    data: &TrainingData,
     upload: &TrainingColumns,
     options: TrainingOptions,
 ) -> v1::TrainHeader {
     let checksum = upload.checksum().get();
-    let workload = &dataset.workload;
+    let workload = &data.workload;
     v1::TrainHeader {
         job_id: format!(
             "{}.{}-{checksum:016x}-{}{}",
@@ -130,7 +164,7 @@ fn header(
         step: Some(duration_to_wire(upload.step.times(1))),
         rows: upload.rows() as u64,
         checksum,
-        replicas: dataset.current_replicas(),
+        replicas: data.replicas,
         slot: Some(duration_to_wire(options.slot.times(1))),
         seed: options.seed,
         force: options.force,

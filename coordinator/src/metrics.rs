@@ -6,9 +6,6 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::header::CONTENT_TYPE;
-use axum::routing::get;
 use mora_core::{Bytes, Millicores, Plan, PlanStatus, Recommendation, ViolationKind};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -17,8 +14,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 type Labels = Vec<(&'static str, String)>;
 type Number = Gauge<f64, AtomicU64>;
@@ -190,22 +185,14 @@ pub async fn serve_metrics(
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let answer = move || {
-        let text = metrics.text();
-        async move { ([(CONTENT_TYPE, CONTENT)], text) }
-    };
-    let router = Router::new().route("/metrics", get(answer));
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    mora_runtime::serve_metrics(listener, move || metrics.text(), stop).await
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use jiff::Timestamp;
     use mora_core::{Shortfall, Step, Violation};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
-
-    use super::*;
 
     fn plan() -> Plan {
         Plan {
@@ -256,23 +243,5 @@ mod tests {
         }
         assert!(!text.contains("what=\"cap\""), "no cluster was looked at");
         assert!(text.ends_with("# EOF\n"));
-    }
-
-    #[tokio::test]
-    async fn metrics_are_served_until_the_server_is_stopped() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let server = tokio::spawn(serve_metrics(listener, Arc::default(), stop.clone()));
-        let mut connection = TcpStream::connect(address).await.unwrap();
-        let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-        connection.write_all(request).await.unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(answer.contains("application/openmetrics-text"));
-        assert!(answer.contains("# TYPE mora_run_duration_seconds gauge"), "{answer}");
-        stop.cancel();
-        server.await.unwrap().unwrap();
     }
 }

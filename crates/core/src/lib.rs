@@ -10,9 +10,12 @@ mod dataset;
 mod decision;
 mod forecast;
 mod indicator;
+mod lookback;
+mod mark;
 mod memory;
 mod node;
 mod plan;
+mod quality;
 mod quantile;
 mod quantity;
 mod risk;
@@ -31,11 +34,16 @@ pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
 pub use decision::{Decision, Verdict};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
 pub use indicator::Indicator;
+pub use lookback::Lookback;
+pub use mark::{Mark, MarkKind};
 pub use memory::{OomFactorError, OomRule, Ratchet};
 pub use node::NodeSeries;
 pub use plan::{
     AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
     Plan, PlanStatus, Recommendation, Source, Target,
+};
+pub use quality::{
+    Expected, QualityFault, QualityGates, QualityGatesError, QualityReport, SeriesQuality,
 };
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};

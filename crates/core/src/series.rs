@@ -16,6 +16,8 @@ impl Step {
     pub const MINUTE: Self = Self(NonZeroU32::new(60).unwrap());
     /// One hour.
     pub const HOUR: Self = Self(NonZeroU32::new(3600).unwrap());
+    /// One day.
+    pub const DAY: Self = Self(NonZeroU32::new(86_400).unwrap());
 
     /// A spacing of `seconds`; `None` for zero.
     #[must_use]

@@ -116,7 +116,8 @@ impl Cluster {
         self.answer::<serde_json::Value>(request, &asked).await.map(drop)
     }
 
-    async fn answer<T: DeserializeOwned>(
+    /// The answer to `request`; fails as the API does, or when the request cannot be made.
+    pub(crate) async fn answer<T: DeserializeOwned>(
         &self,
         request: Result<Request<Vec<u8>>, RequestError>,
         asked: &Asked,

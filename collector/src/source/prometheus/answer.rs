@@ -1,7 +1,9 @@
 //! What the query API of Prometheus answers.
 //!
 //! Read here and not by the client crate, which drops warnings and the status, and buffers every sample
-//! several times over.
+//! several times over. An answer of a hundred megabytes is read series by series as it arrives.
+
+mod elements;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::regularise::Sample;
+use elements::Elements;
 
 /// The labels of a series.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -47,42 +50,66 @@ struct Envelope {
 struct Data {
     #[serde(rename = "resultType")]
     result_type: String,
-    result: Vec<RawSeries>,
 }
 
 #[derive(Deserialize)]
-struct RawSeries {
+struct RawSeries<'a> {
     #[serde(default)]
     metric: Labels,
-    #[serde(default)]
-    values: Vec<(f64, String)>,
-    value: Option<(f64, String)>,
+    // Numbers as text hold nothing that is escaped.
+    #[serde(default, borrow)]
+    values: Vec<(f64, &'a str)>,
+    #[serde(borrow)]
+    value: Option<(f64, &'a str)>,
     // Native histograms of a metric that was meant to be a counter.
     histograms: Option<IgnoredAny>,
 }
 
-/// The answer in `body`; fails with what is wrong with it.
-pub(super) fn parse(body: &[u8]) -> Result<Answer, String> {
-    let envelope: Envelope = serde_json::from_slice(body).map_err(|error| {
-        let start: String = String::from_utf8_lossy(body).chars().take(60).collect();
-        format!("{error} in an answer that starts with `{start}`")
-    })?;
-    let data = match envelope.data {
-        Some(data) if envelope.status == "success" => data,
-        _ => return Err(format!("the status is `{}` and not `success`", envelope.status)),
-    };
-    if !["matrix", "vector"].contains(&data.result_type.as_str()) {
-        return Err(format!("the result is a {}, not series", data.result_type));
-    }
-    let series = data.result.into_iter().map(labelled).collect::<Result<_, _>>()?;
-    Ok(Answer { series, warnings: envelope.warnings })
+/// An answer as it arrives.
+#[derive(Debug, Default)]
+pub(super) struct Arriving {
+    elements: Elements,
+    series: Vec<Labelled>,
 }
 
-fn labelled(raw: RawSeries) -> Result<Labelled, String> {
+impl Arriving {
+    /// Takes the next piece of the body; fails with what is wrong with a series.
+    pub(super) fn feed(&mut self, piece: &[u8]) -> Result<(), String> {
+        let series = &mut self.series;
+        self.elements.feed(piece, |element| {
+            series.push(labelled(element)?);
+            Ok(())
+        })
+    }
+
+    /// The answer; fails with what is wrong with it.
+    pub(super) fn finish(self) -> Result<Answer, String> {
+        let envelope: Result<Envelope, _> = serde_json::from_slice(self.elements.around());
+        let envelope = envelope.map_err(|error| {
+            let start = self.elements.beginning();
+            format!("{error} in an answer that starts with `{start}`")
+        })?;
+        if self.elements.is_broken() {
+            return Err("it ends within a series".to_owned());
+        }
+        let data = match envelope.data {
+            Some(data) if envelope.status == "success" => data,
+            _ => return Err(format!("the status is `{}` and not `success`", envelope.status)),
+        };
+        if !["matrix", "vector"].contains(&data.result_type.as_str()) {
+            return Err(format!("the result is a {}, not series", data.result_type));
+        }
+        Ok(Answer { series: self.series, warnings: envelope.warnings })
+    }
+}
+
+fn labelled(element: &[u8]) -> Result<Labelled, String> {
+    let raw: RawSeries<'_> =
+        serde_json::from_slice(element).map_err(|error| format!("{error} in a series"))?;
     if raw.histograms.is_some() {
         return Err("the result holds native histograms where numbers were asked for".to_owned());
     }
-    let sample = |(second, text): (f64, String)| match text.parse() {
+    let sample = |(second, text): (f64, &str)| match text.parse() {
         Ok(value) => Ok(Sample { second, value }),
         Err(_) => Err(format!("`{text}` is not a sample value")),
     };
@@ -111,6 +138,13 @@ pub(super) fn stitch(parts: impl IntoIterator<Item = Labelled>) -> Vec<Labelled>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The answer in `body`, which arrives in pieces of 7 bytes.
+    fn parse(body: &[u8]) -> Result<Answer, String> {
+        let mut arriving = Arriving::default();
+        body.chunks(7).try_for_each(|piece| arriving.feed(piece))?;
+        arriving.finish()
+    }
 
     fn part(pod: &str, seconds: &[f64]) -> Labelled {
         let samples =

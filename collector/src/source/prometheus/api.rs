@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use mora_runtime::with_causes;
 use prometheus_http_query::Client;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, ClientBuilder, StatusCode, Url};
+use reqwest::{Certificate, ClientBuilder, Response, StatusCode, Url};
+use tokio::time::Instant;
 
-use super::answer::{self, Answer, Labelled};
+use super::answer::{self, Answer, Arriving, Labelled};
 use super::config::PrometheusConfig;
 use super::error::PrometheusError;
 use super::points::{Span, split};
@@ -33,6 +34,8 @@ pub(super) struct Api {
     max_points: usize,
     attempts: u32,
     pause: Duration,
+    /// Of the time, the share in which a question may be open.
+    busy_share: f64,
 }
 
 /// One question.
@@ -72,6 +75,7 @@ impl Api {
             max_points: config.max_points_per_query,
             attempts: config.retries.saturating_add(1),
             pause: Duration::from_millis(config.retry_pause_milliseconds),
+            busy_share: busy_share(config)?,
         })
     }
 
@@ -120,8 +124,12 @@ impl Api {
     async fn ask(&self, question: Question<'_>) -> Result<Vec<Labelled>, PrometheusError> {
         let mut attempt = 1;
         loop {
+            let began = Instant::now();
             let error = match self.attempt(question, attempt).await {
-                Ok(answer) => return Ok(complete(answer, question)),
+                Ok(answer) => {
+                    tokio::time::sleep(rest(began.elapsed(), self.busy_share)).await;
+                    return Ok(complete(answer, question));
+                }
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Passing(error)) => error,
             };
@@ -146,13 +154,24 @@ impl Api {
         };
         let response = response.map_err(|error| self.unreachable(attempt, error))?;
         let status = response.status();
-        let body = response.bytes().await.map_err(|error| self.unreachable(attempt, error))?;
         if status.is_success() {
-            return answer::parse(&body).map_err(|problem| {
-                Failure::Final(PrometheusError::NotPrometheus { url: self.url.clone(), problem })
-            });
+            return self.answer(response, attempt).await;
         }
+        let body = response.bytes().await.map_err(|error| self.unreachable(attempt, error))?;
         Err(self.failed(question, attempt, status, &body))
+    }
+
+    async fn answer(&self, mut response: Response, attempt: u32) -> Result<Answer, Failure> {
+        let refuse = |problem| {
+            Failure::Final(PrometheusError::NotPrometheus { url: self.url.clone(), problem })
+        };
+        let mut arriving = Arriving::default();
+        while let Some(piece) =
+            response.chunk().await.map_err(|error| self.unreachable(attempt, error))?
+        {
+            arriving.feed(&piece).map_err(refuse)?;
+        }
+        arriving.finish().map_err(refuse)
     }
 
     fn unreachable(
@@ -215,6 +234,20 @@ fn complete(answer: Answer, question: Question<'_>) -> Vec<Labelled> {
         tracing::warn!(query = question.query(), "Prometheus warns: {warning}");
     }
     answer.series
+}
+
+/// How long to ask nothing after a question that was open for `open`, so that questions are open for `share` of the time.
+fn rest(open: Duration, share: f64) -> Duration {
+    open.mul_f64((1.0 / share - 1.0).max(0.0))
+}
+
+fn busy_share(config: &PrometheusConfig) -> Result<f64, PrometheusError> {
+    let share = config.busy_share;
+    if share > 0.0 && share <= 1.0 {
+        return Ok(share);
+    }
+    let problem = format!("{share} is no share; write a number above 0 and at most 1");
+    Err(PrometheusError::Setting { key: "source.prometheus.busy_share".to_owned(), problem })
 }
 
 /// The pause after attempt number `attempt`, from 1: doubled each time, up to 30 s, of which a random
@@ -334,6 +367,18 @@ mod tests {
         assert_eq!(pause(first, 3, u64::MAX), Duration::from_millis(400));
         assert_eq!(pause(first, 3, 0), Duration::from_millis(200));
         assert_eq!(pause(first, 200, u64::MAX), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn questions_are_open_for_their_share_of_the_time() {
+        let open = Duration::from_millis(300);
+        assert_eq!(rest(open, 1.0), Duration::ZERO);
+        assert_eq!(rest(open, 0.25), Duration::from_millis(900));
+        for share in [0.0, -1.0, 1.5, f64::NAN] {
+            let config = PrometheusConfig { busy_share: share, ..PrometheusConfig::default() };
+            let error = busy_share(&config).unwrap_err().to_string();
+            assert!(error.contains("source.prometheus.busy_share"), "{error}");
+        }
     }
 
     #[test]

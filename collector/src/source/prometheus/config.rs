@@ -33,6 +33,8 @@ pub struct PrometheusConfig {
     pub timeout_seconds: u64,
     /// Steps asked for in one query, at least 1; Prometheus refuses more than 11,000.
     pub max_points_per_query: usize,
+    /// Of the time, the share in which a query may be running, above 0 and at most 1; one runs at a time.
+    pub busy_share: f64,
     /// How often a query is tried again after a failure that may pass.
     pub retries: u32,
     /// Pause before the first of these, in milliseconds; it doubles each time, up to 30 s.
@@ -67,6 +69,7 @@ impl Default for PrometheusConfig {
             ca_file: None,
             timeout_seconds: 60,
             max_points_per_query: 11_000,
+            busy_share: 0.5,
             retries: 4,
             retry_pause_milliseconds: 500,
             scrape_interval_seconds: 60,
