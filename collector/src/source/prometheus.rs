@@ -105,12 +105,7 @@ impl PrometheusSource {
             Some(context) => context,
             None => Arc::new(Context::ask(&api, &self.config, namespace, chunk).await?),
         };
-        let mut datasets = self.collect_namespace(&api, namespace, chunk, &context).await?;
-        if let Some(known) = context.kills_known_before(chunk, &self.config) {
-            let containers = datasets.iter_mut().flat_map(|d| d.containers.values_mut());
-            containers.for_each(|usage| usage.oom_kills.retain(|kill| kill.killed >= known));
-        }
-        Ok(datasets)
+        Ok(self.collect_namespace(&api, namespace, chunk, &context).await?)
     }
 
     /// The guard, also after a panic elsewhere: what it guards is replaced whole.

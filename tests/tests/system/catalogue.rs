@@ -150,11 +150,6 @@ fn flat(datasets: &[Dataset]) -> BTreeMap<(String, String, Timestamp), f64> {
             }
         };
         for (container, usage) in &dataset.containers {
-            for kill in &usage.oom_kills {
-                let series =
-                    Series::new(kill.killed, Step::MINUTE, vec![Some(kill.peak.get() as f64)]);
-                add(format!("kill/{container}/{}", kill.pod), &series.unwrap());
-            }
             usage.cpu.iter().for_each(|(pod, s)| add(format!("cpu/{container}/{pod}"), s));
             usage.memory.iter().for_each(|(pod, s)| add(format!("memory/{container}/{pod}"), s));
         }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
 use mora_core::Step;
 
 use super::answer::Labelled;
@@ -15,9 +14,6 @@ use super::promql::{self, Bound};
 use super::queries::{Presence, Questions};
 use super::traffic::TrafficPresence;
 use crate::Lookback;
-
-/// Scrapes within which a kill is told of.
-const SIGHTS: u32 = 5;
 
 /// What is asked about a namespace once, however many chunks it is collected in.
 #[derive(Debug)]
@@ -60,19 +56,6 @@ impl Context {
         }
         let traffic = TrafficPresence::look_for(api, config, namespace, whole).await?;
         Ok(Self { whole: *whole, presence, owners, claims, traffic })
-    }
-
-    /// The instant before which a kill was told of in an earlier chunk than `chunk`: a kill is known as long as its
-    /// container, also when its limit is no longer the one it had. `None` for the first chunk.
-    pub(super) fn kills_known_before(
-        &self,
-        chunk: &Lookback,
-        config: &PrometheusConfig,
-    ) -> Option<Timestamp> {
-        let seconds =
-            config.scrape_interval_seconds.saturating_mul(SIGHTS).max(chunk.step.seconds());
-        let known = chunk.from.saturating_sub(SignedDuration::from_secs(i64::from(seconds)));
-        known.ok().filter(|_| self.whole.from < chunk.from)
     }
 
     /// Whether it says what holds for `chunk` too.
