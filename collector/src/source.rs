@@ -38,13 +38,12 @@ pub trait MetricsSource: Send + Sync {
         vec![String::new()]
     }
 
-    /// Makes known that chunks of `whole` will be collected scope by scope, so that what holds for all of them is asked
+    /// Makes known that chunks of a whole will be collected scope by scope, so that what holds for all of them is asked
     /// once.
     ///
     /// Fails when the source cannot be read. [`MetricsSource::collect_scope`] gives the same without it, at the cost of
     /// asking anew for every chunk.
-    fn begin<'a>(&'a self, whole: &'a Lookback) -> BoxFuture<'a, Result<(), SourceError>> {
-        let _whole = whole;
+    fn begin<'a>(&'a self, _whole: &'a Lookback) -> BoxFuture<'a, Result<(), SourceError>> {
         async { Ok(()) }.boxed()
     }
 
@@ -55,10 +54,9 @@ pub trait MetricsSource: Send + Sync {
     /// Fails when the source cannot be read.
     fn collect_scope<'a>(
         &'a self,
-        scope: &'a str,
+        _scope: &'a str,
         lookback: &'a Lookback,
     ) -> BoxFuture<'a, Result<Vec<Dataset>, SourceError>> {
-        let _only = scope;
         async move {
             match self.collect(lookback).await {
                 Err(SourceError::NoData { .. }) => Ok(Vec::new()),
@@ -68,14 +66,13 @@ pub trait MetricsSource: Send + Sync {
         .boxed()
     }
 
-    /// The nodes over `lookback`, ordered by name; an empty list where the source knows of none.
+    /// The nodes over a lookback, ordered by name; an empty list where the source knows of none.
     ///
     /// Fails when the source cannot be read.
     fn nodes<'a>(
         &'a self,
-        lookback: &'a Lookback,
+        _lookback: &'a Lookback,
     ) -> BoxFuture<'a, Result<Vec<NodeSeries>, SourceError>> {
-        let _whole = lookback;
         async { Ok(Vec::new()) }.boxed()
     }
 

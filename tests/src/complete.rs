@@ -304,14 +304,12 @@ fn end_of(labels: Labels<'_>) -> i64 {
 
 /// The counter of restarts of `pod`.
 fn restarts(pod: &str, minute: i64) -> f64 {
-    match (pod, minute) {
-        (CART, ..20 | 35..45) => 0.0,
-        (CART, 20..25 | 45..) => 1.0,
-        (CART, _) => 3.0,
+    let since: &[(i64, f64)] = match pod {
+        CART => &[(0, 0.0), (20, 1.0), (25, 3.0), (35, 0.0), (45, 1.0)],
         // Begins again together with a restart.
-        (REDIS, ..50) => 4.0,
-        (REDIS, _) => 1.0,
-        (CART_ENDED, _) => 5.0,
-        _ => 0.0,
-    }
+        REDIS => &[(0, 4.0), (50, 1.0)],
+        CART_ENDED => &[(0, 5.0)],
+        _ => &[(0, 0.0)],
+    };
+    since.iter().rev().find(|(from, _)| *from <= minute).map_or(0.0, |(_, count)| *count)
 }
