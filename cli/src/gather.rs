@@ -24,7 +24,7 @@ use crate::progress::{say, train_with_progress};
 /// Where the history of which workloads comes from; each option is also a key of the configuration file.
 #[derive(Debug, Args)]
 pub(crate) struct SourceArguments {
-    /// URL of the Prometheus, with its path prefix if it has one
+    /// URL of the Prometheus, with its path prefix if it has one; `auto` finds it by the labels of Services
     #[arg(long, env = "PROMETHEUS_URL")]
     prometheus: Option<String>,
     /// Namespace to look at; may be repeated
@@ -77,8 +77,8 @@ pub(crate) async fn gather(arguments: &SourceArguments) -> anyhow::Result<Gather
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RecommendConfig {
     pub(crate) prometheus: PrometheusConfig,
-    lookback_hours: u32,
-    step_seconds: u32,
+    pub(crate) lookback_hours: u32,
+    pub(crate) step_seconds: u32,
     pub(crate) workers: WorkerEndpoints,
     pub(crate) call_graph: Option<PathBuf>,
     pub(crate) cluster: ClusterConfig,
@@ -142,7 +142,9 @@ pub(crate) async fn collect(
     config: &RecommendConfig,
     now: Timestamp,
 ) -> anyhow::Result<BTreeMap<WorkloadRef, Dataset>> {
-    let source = PrometheusSource::new(config.prometheus.clone())?;
+    let prometheus = config.prometheus.clone();
+    let prometheus = prometheus.located(config.cluster.context.as_deref()).await?;
+    let source = PrometheusSource::new(prometheus)?;
     say(&format!("reading {} h of history from {}", config.lookback_hours, source.describe()));
     let step = Step::from_seconds(config.step_seconds).unwrap_or(Step::MINUTE);
     let to = step.floor(now);

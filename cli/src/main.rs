@@ -2,6 +2,7 @@
 
 mod backtest;
 mod demo;
+mod doctor;
 mod embedded;
 mod explain;
 mod gather;
@@ -20,8 +21,9 @@ use mora_runtime::{Exit, init_telemetry, install_crypto_provider};
 
 /// Forecasts what each microservice will need and recommends CPU, memory and replicas together.
 ///
-/// Exit codes: 0 done, 1 failure, 2 wrong usage, 3 plan with some workload on its baseline or experiments with some cell
-/// rejected, 4 plan that does not fit what the cluster allows.
+/// Exit codes: 0 done, 1 failure, 2 wrong usage, 3 done but not as well as it could be (a plan with some workload on its
+/// baseline, experiments with some cell rejected, data not good enough to train with, metrics lacking that can be done without),
+/// 4 plan that does not fit what the cluster allows.
 #[derive(Debug, Parser)]
 #[command(name = "mora", version, about, long_about)]
 struct Arguments {
@@ -35,6 +37,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Recommend requests for workloads from their history in a Prometheus
     Recommend(recommend::RecommendArguments),
+    /// Say whether a Prometheus has what is needed, and what to do where it has not
+    Doctor(Box<doctor::DoctorArguments>),
     /// Show who calls whom and how often, and how that is known
     Graph(graph::GraphArguments),
     /// Say why a workload's numbers are what they are
@@ -58,6 +62,7 @@ async fn main() -> Exit {
     let ended = match Arguments::parse().command {
         Command::Demo(arguments) => demo::demo(arguments).await,
         Command::Recommend(arguments) => recommend::recommend(arguments).await,
+        Command::Doctor(arguments) => doctor::doctor(*arguments).await,
         Command::Graph(arguments) => graph::graph(arguments).await,
         Command::Explain(arguments) => explain::explain(*arguments).await,
         Command::Whatif(arguments) => whatif::whatif(*arguments).await,

@@ -3,6 +3,7 @@
 mod clean_experiments;
 mod measured;
 mod settings;
+mod status;
 mod table;
 
 use clap::{Args, Subcommand};
@@ -19,6 +20,8 @@ pub(crate) struct TrainArguments {
 enum TrainCommand {
     /// Measure a workload under known loads while nothing else holds it back; everything changed is restored
     CleanExperiments(Box<settings::CleanExperimentsArguments>),
+    /// Show what a running collector has, how good it is, and where the training of each workload stands
+    Status(status::StatusArguments),
 }
 
 /// Runs the command.
@@ -27,5 +30,6 @@ pub(crate) async fn train(arguments: TrainArguments) -> anyhow::Result<Exit> {
         TrainCommand::CleanExperiments(arguments) => {
             clean_experiments::clean_experiments(&arguments).await
         }
+        TrainCommand::Status(arguments) => status::status(&arguments).await,
     }
 }

@@ -1,5 +1,7 @@
 //! The collector's loop: collect, keep, train, wait.
 
+mod nodes;
+
 use std::sync::Arc;
 use std::time::Duration;
 

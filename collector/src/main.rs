@@ -46,7 +46,7 @@ async fn main() -> Exit {
 async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let config: CollectorConfig = load_config(arguments.config.as_deref())?;
     let server = GrpcServer::bind(arguments.listen).await?;
-    let source = config.source.open()?;
+    let source = config.source.clone().located().await?.open()?;
     tracing::info!("collecting from {}", source.describe());
     let collector = Arc::new(Collector::open(source, config)?);
     let now = Timestamp::now();

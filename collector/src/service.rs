@@ -71,6 +71,13 @@ impl CollectorService for Service {
         Ok(Response::new(tokio_stream::iter(parts)))
     }
 
+    async fn list_nodes(
+        &self,
+        _: Request<v1::ListNodesRequest>,
+    ) -> Result<Response<v1::ListNodesResponse>, Status> {
+        self.0.list_nodes().await.map(Response::new)
+    }
+
     async fn start_experiment(
         &self,
         _: Request<v1::StartExperimentRequest>,

@@ -7,15 +7,16 @@ mod simulated;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use mora_core::Dataset;
+use mora_core::{Dataset, NodeSeries};
 use mora_simulation::BoutiqueError;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use mora_core::Lookback;
 pub use prometheus::{
-    BasicAuth, CustomTraffic, PrometheusConfig, PrometheusError, PrometheusSource, Secret,
-    TrafficMetric, settle_callers,
+    About, BasicAuth, CustomTraffic, Diagnosis, Finding, Metric, PrometheusConfig, PrometheusError,
+    PrometheusSource, Provided, Provider, QueryFilling, QuerySetting, Secret, State, TrafficMetric,
+    catalogue, settle_callers,
 };
 pub use recorded::{
     Column, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, TidyFile,
@@ -37,13 +38,12 @@ pub trait MetricsSource: Send + Sync {
         vec![String::new()]
     }
 
-    /// Makes known that chunks of `whole` will be collected scope by scope, so that what holds for all of them is asked
+    /// Makes known that chunks of a whole will be collected scope by scope, so that what holds for all of them is asked
     /// once.
     ///
     /// Fails when the source cannot be read. [`MetricsSource::collect_scope`] gives the same without it, at the cost of
     /// asking anew for every chunk.
-    fn begin<'a>(&'a self, whole: &'a Lookback) -> BoxFuture<'a, Result<(), SourceError>> {
-        let _whole = whole;
+    fn begin<'a>(&'a self, _whole: &'a Lookback) -> BoxFuture<'a, Result<(), SourceError>> {
         async { Ok(()) }.boxed()
     }
 
@@ -54,10 +54,9 @@ pub trait MetricsSource: Send + Sync {
     /// Fails when the source cannot be read.
     fn collect_scope<'a>(
         &'a self,
-        scope: &'a str,
+        _scope: &'a str,
         lookback: &'a Lookback,
     ) -> BoxFuture<'a, Result<Vec<Dataset>, SourceError>> {
-        let _only = scope;
         async move {
             match self.collect(lookback).await {
                 Err(SourceError::NoData { .. }) => Ok(Vec::new()),
@@ -65,6 +64,16 @@ pub trait MetricsSource: Send + Sync {
             }
         }
         .boxed()
+    }
+
+    /// The nodes over a lookback, ordered by name; an empty list where the source knows of none.
+    ///
+    /// Fails when the source cannot be read.
+    fn nodes<'a>(
+        &'a self,
+        _lookback: &'a Lookback,
+    ) -> BoxFuture<'a, Result<Vec<NodeSeries>, SourceError>> {
+        async { Ok(Vec::new()) }.boxed()
     }
 
     /// Where the metrics come from, for people; no secrets.
@@ -120,6 +129,16 @@ pub struct SourceConfig {
 }
 
 impl SourceConfig {
+    /// The same with the address of a Prometheus found in the cluster, where it is `auto`.
+    ///
+    /// Fails when none is found that can be reached by name.
+    pub async fn located(mut self) -> Result<Self, SourceError> {
+        if let Some(prometheus) = self.prometheus.take() {
+            self.prometheus = Some(prometheus.located(None).await?);
+        }
+        Ok(self)
+    }
+
     /// The configured source.
     ///
     /// Fails unless exactly one is set, and when its settings cannot be used; nothing is asked over

@@ -3,6 +3,7 @@
 pub(crate) mod dataset;
 mod forecast;
 mod justification;
+mod node;
 mod plan;
 mod series;
 pub(crate) mod time;

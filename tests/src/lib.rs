@@ -2,7 +2,9 @@
 //! cluster's Prometheus would hold it.
 
 mod cluster_metrics;
+mod complete;
 mod fakes;
+mod gateway;
 mod meshed;
 mod open_metrics;
 mod process;
@@ -12,10 +14,14 @@ mod system;
 pub mod tools;
 
 pub use cluster_metrics::write_cluster_metrics;
+pub use complete::{Complete, Told};
 pub use fakes::{ApiFault, Host, WorkerFault};
+pub use gateway::Gateway;
 pub use meshed::{Mesh, Meshed, MeshedShop};
 pub use open_metrics::{MetricKind, OpenMetricsWriter};
 pub use process::{Process, ProcessError, free_port};
-pub use prometheus::{Measured, Prometheus, PrometheusError, PrometheusServer, QueryError};
+pub use prometheus::{
+    Answered, Measured, Prometheus, PrometheusError, PrometheusServer, QueryError,
+};
 pub use recording::{BoutiqueDay, Origin, Recording, RecordingError};
 pub use system::{System, SystemError, long_histories, mora};

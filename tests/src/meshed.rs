@@ -93,15 +93,25 @@ impl Meshed {
 
 fn write<W: Write>(newest: Timestamp, out: W) -> io::Result<W> {
     let mut text = OpenMetricsWriter::new(out);
+    write_families(&mut text, &MeshedShop::ALL, newest)?;
+    text.finish()
+}
+
+/// Writes an hour up to `newest` of all metrics of `shops`.
+pub(crate) fn write_families<W: Write>(
+    text: &mut OpenMetricsWriter<W>,
+    shops: &[MeshedShop],
+    newest: Timestamp,
+) -> io::Result<()> {
     for family in families::ALL {
         text.family(family.name, family.kind)?;
-        for counter in MeshedShop::ALL.iter().flat_map(family.counters) {
+        for counter in shops.iter().flat_map(family.counters) {
             let labels: Vec<(&str, &str)> =
                 counter.labels.iter().map(|(label, value)| (*label, value.as_str())).collect();
             text.series(family.name, &labels, grown(newest, counter.rate))?;
         }
     }
-    text.finish()
+    Ok(())
 }
 
 /// A counter that grows by `rate` a second, once a minute.

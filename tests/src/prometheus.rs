@@ -72,6 +72,7 @@ pub struct Measured {
 pub struct PrometheusServer {
     process: Process,
     address: SocketAddr,
+    prefix: &'static str,
     http: reqwest::Client,
     // Last, so that the folder goes after the process that uses it.
     _folder: TempDir,
@@ -97,10 +98,18 @@ impl PrometheusServer {
     pub fn start(
         write: impl FnOnce(BufWriter<File>) -> io::Result<BufWriter<File>>,
     ) -> Result<Self, PrometheusError> {
+        Self::start_below("", write)
+    }
+
+    /// As [`PrometheusServer::start`], answering below the path `prefix`, as in `/prometheus`.
+    pub fn start_below(
+        prefix: &'static str,
+        write: impl FnOnce(BufWriter<File>) -> io::Result<BufWriter<File>>,
+    ) -> Result<Self, PrometheusError> {
         let folder = TempDir::new().map_err(PrometheusError::Folder)?;
         backfill(write, folder.path())?;
-        let (process, address) = serve(folder.path(), "scrape_configs: []\n")?;
-        Ok(Self { process, address, http: http_client()?, _folder: folder })
+        let (process, address) = serve(folder.path(), prefix, "scrape_configs: []\n")?;
+        Ok(Self { process, address, prefix, http: http_client()?, _folder: folder })
     }
 
     /// Starts a Prometheus that scrapes `/metrics` of `target` every `seconds`.
@@ -112,14 +121,26 @@ impl PrometheusServer {
             "global: {{scrape_interval: {seconds}s, scrape_timeout: {seconds}s}}\n\
              scrape_configs: [{{job_name: test, static_configs: [{{targets: ['{target}']}}]}}]\n"
         );
-        let (process, address) = serve(folder.path(), &config)?;
-        Ok(Self { process, address, http: http_client()?, _folder: folder })
+        let (process, address) = serve(folder.path(), "", &config)?;
+        Ok(Self { process, address, prefix: "", http: http_client()?, _folder: folder })
     }
 
     /// Its base URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}{}", self.address, self.prefix)
+    }
+
+    /// Evaluates `expression` at `time`.
+    ///
+    /// Fails when Prometheus refuses the expression or cannot be reached.
+    pub async fn ask(&self, expression: &str, time: Timestamp) -> Result<Answered, QueryError> {
+        let parameters = [("query", expression), ("time", &time.to_string())];
+        let request = self.http.get(format!("{}/api/v1/query", self.url())).query(&parameters);
+        let answer: Answer = request.send().await?.error_for_status()?.json().await?;
+        let measured = answer.data.result.into_iter().map(Measured::try_from);
+        let measured = measured.collect::<Result<_, _>>()?;
+        Ok(Answered { measured, warnings: [answer.warnings, answer.infos].concat() })
     }
 }
 
@@ -165,11 +186,7 @@ impl Prometheus {
         expression: &str,
         time: Timestamp,
     ) -> Result<Vec<Measured>, QueryError> {
-        let parameters = [("query", expression), ("time", &time.to_string())];
-        let url = format!("{}/api/v1/query", self.url());
-        let request = self.server.http.get(url).query(&parameters);
-        let answer: Answer = request.send().await?.error_for_status()?.json().await?;
-        answer.data.result.into_iter().map(Measured::try_from).collect()
+        Ok(self.server.ask(expression, time).await?.measured)
     }
 }
 
@@ -199,9 +216,22 @@ impl<T> Shared<T> {
     }
 }
 
+/// What a query was answered with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// The elements.
+    pub measured: Vec<Measured>,
+    /// What Prometheus remarked.
+    pub warnings: Vec<String>,
+}
+
 #[derive(Debug, Deserialize)]
 struct Answer {
     data: AnswerData,
+    #[serde(default)]
+    warnings: Vec<String>,
+    #[serde(default)]
+    infos: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -244,7 +274,11 @@ fn backfill(
     fs::remove_file(&samples).map_err(PrometheusError::Folder)
 }
 
-fn serve(folder: &Path, settings: &str) -> Result<(Process, SocketAddr), PrometheusError> {
+fn serve(
+    folder: &Path,
+    prefix: &str,
+    settings: &str,
+) -> Result<(Process, SocketAddr), PrometheusError> {
     let config = folder.join("prometheus.yml");
     fs::write(&config, settings).map_err(PrometheusError::Folder)?;
     let program = tools::prometheus()?;
@@ -258,6 +292,9 @@ fn serve(folder: &Path, settings: &str) -> Result<(Process, SocketAddr), Prometh
         command.arg(flag("storage.tsdb.path", folder.join("data").display()));
         command.arg("--storage.tsdb.retention.time=10y");
         command.arg(flag("web.listen-address", address));
+        if !prefix.is_empty() {
+            command.arg(flag("web.route-prefix", prefix));
+        }
         let process = Process::spawn("prometheus", &mut command)?;
         match process.wait_for_line("Server is ready", START) {
             Ok(_) => return Ok((process, address)),

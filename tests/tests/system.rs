@@ -6,10 +6,16 @@ mod backtest;
 mod bad_input;
 #[path = "system/call_graph.rs"]
 mod call_graph;
+#[path = "system/catalogue.rs"]
+mod catalogue;
+#[path = "system/compatibility.rs"]
+mod compatibility;
 #[path = "system/crate_graph.rs"]
 mod crate_graph;
 #[path = "system/demo.rs"]
 mod demo;
+#[path = "system/doctor.rs"]
+mod doctor;
 #[path = "system/experiments.rs"]
 mod experiments;
 #[path = "system/faults.rs"]

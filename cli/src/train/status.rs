@@ -158,8 +158,15 @@ mod tests {
     fn a_row_tells_history_age_completeness_and_what_comes_next() {
         let now = Timestamp::from_second(14 * 86_400 + 90).unwrap();
         let cells = row(&summary(&[]), now);
-        let expected =
-            ["shop/Deployment/cart", "14 d", "90 s", "cpu 98.7 %", "3 h", "fitting 50 %", "not due"];
+        let expected = [
+            "shop/Deployment/cart",
+            "14 d",
+            "90 s",
+            "cpu 98.7 %",
+            "3 h",
+            "fitting 50 %",
+            "not due",
+        ];
         assert_eq!(cells, expected);
         let text = table(&[summary(&["cpu: too few"])], now);
         assert!(text.contains("rejected"), "{text}");

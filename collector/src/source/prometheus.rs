@@ -3,14 +3,19 @@
 
 mod answer;
 mod api;
+mod asking;
 mod assemble;
+mod catalogue;
 mod config;
 mod context;
+mod diagnosis;
 mod error;
+mod nodes;
 mod oom;
 mod owners;
 mod points;
 mod promql;
+mod queries;
 mod traffic;
 mod traffic_metric;
 
@@ -19,17 +24,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use mora_core::{Dataset, WorkloadRef};
+use mora_core::{Dataset, Indicator, NodeSeries, WorkloadRef};
 
 use super::{Lookback, MetricsSource, SourceError};
 use api::Api;
+use asking::Asking;
 use assemble::Assembly;
+use catalogue::Filling;
 use context::Context;
-use traffic::{Asking, Scope};
+use queries::Questions;
 
 pub use assemble::settle_callers;
+pub use catalogue::{About, Filling as QueryFilling, Metric, Provided, Provider, catalogue};
 pub use config::{BasicAuth, PrometheusConfig, Secret};
+pub use diagnosis::{Diagnosis, Finding, State};
 pub use error::PrometheusError;
+pub use queries::QuerySetting;
 pub use traffic_metric::{CustomTraffic, TrafficMetric};
 
 /// A source that asks Prometheus, a namespace at a time.
@@ -51,6 +61,7 @@ impl PrometheusSource {
         for namespace in &config.namespaces {
             WorkloadRef::deployment(namespace, "any").map_err(PrometheusError::Namespace)?;
         }
+        queries::check(&config.queries)?;
         Api::connect(&config)?;
         Ok(Self { config, contexts: Mutex::default() })
     }
@@ -110,61 +121,33 @@ impl PrometheusSource {
         lookback: &Lookback,
         context: &Context,
     ) -> Result<Vec<Dataset>, PrometheusError> {
+        let filling = Filling {
+            namespace,
+            step: lookback.step,
+            scrape_seconds: self.config.scrape_interval_seconds,
+        };
+        let settings = &self.config.queries;
+        let questions = Questions { settings, presence: &context.presence, filling };
+        let asking = Asking { api, lookback, questions };
         let mut assembly = Assembly::new(namespace, lookback, &context.owners);
-        let scrape = self.config.scrape_interval_seconds;
-        let cpu = api.range(&promql::cpu(namespace, lookback.step, scrape), lookback).await?;
-        assembly.add_cpu(cpu);
-        let memory = api.range(&promql::memory(namespace, lookback.step, scrape), lookback).await?;
-        assembly.add_memory(memory);
+        assembly.add_cpu(asking.range("cpu").await?);
+        assembly.add_memory(asking.range("memory").await?);
         if assembly.is_empty() {
             return Ok(Vec::new());
         }
-        for (kind, query) in promql::replicas(namespace) {
-            assembly.add_replicas(kind, api.range(&query, lookback).await?);
-        }
+        assembly.add_replicas(asking.range("replicas").await?);
         for (bound, claims) in &context.claims {
             assembly.add_claims(*bound, claims);
         }
-        self.add_oom_kills(api, namespace, lookback, &mut assembly).await?;
-        self.add_throttling(api, namespace, lookback, &mut assembly).await?;
-        let scope = Scope { namespace, step: lookback.step, scrape_seconds: scrape };
-        let asking = Asking { api, lookback, scope };
+        asking.add_oom_kills(&mut assembly).await?;
+        asking.add_throttling(&mut assembly).await?;
+        for indicator in
+            [Indicator::NetworkReceive, Indicator::NetworkTransmit, Indicator::Restarts]
+        {
+            assembly.add_summed(indicator, asking.range(indicator.as_str()).await?);
+        }
         asking.add_traffic(&self.config.traffic, &context.traffic, &mut assembly).await?;
         Ok(assembly.into_datasets())
-    }
-
-    /// Adds the out-of-memory kills; without kube-state-metrics there are none.
-    async fn add_oom_kills(
-        &self,
-        api: &Api,
-        namespace: &str,
-        lookback: &Lookback,
-        assembly: &mut Assembly<'_>,
-    ) -> Result<(), PrometheusError> {
-        let query =
-            promql::oom_kills(namespace, lookback.step, self.config.scrape_interval_seconds);
-        let times = api.range(&query.times, lookback).await?;
-        if !times.is_empty() {
-            assembly.add_oom_kills(&times, &api.range(&query.limits, lookback).await?);
-        }
-        Ok(())
-    }
-
-    /// Adds how far CPU limits held containers back; where none has one there is nothing to ask further.
-    async fn add_throttling(
-        &self,
-        api: &Api,
-        namespace: &str,
-        lookback: &Lookback,
-        assembly: &mut Assembly<'_>,
-    ) -> Result<(), PrometheusError> {
-        let scrape = self.config.scrape_interval_seconds;
-        let [periods, throttled] = promql::throttling(namespace, lookback.step, scrape);
-        let periods = api.range(&periods, lookback).await?;
-        if !periods.is_empty() {
-            assembly.add_throttling(periods, api.range(&throttled, lookback).await?);
-        }
-        Ok(())
     }
 
     async fn what_is_missing(
@@ -208,6 +191,17 @@ impl MetricsSource for PrometheusSource {
         lookback: &'a Lookback,
     ) -> BoxFuture<'a, Result<Vec<Dataset>, SourceError>> {
         self.collect_chunk(scope, lookback).boxed()
+    }
+
+    fn nodes<'a>(
+        &'a self,
+        lookback: &'a Lookback,
+    ) -> BoxFuture<'a, Result<Vec<NodeSeries>, SourceError>> {
+        async {
+            let api = Api::connect(&self.config)?;
+            Ok(nodes::nodes(&api, &self.config, lookback).await?)
+        }
+        .boxed()
     }
 
     fn describe(&self) -> String {

@@ -13,6 +13,7 @@ mod indicator;
 mod lookback;
 mod mark;
 mod memory;
+mod node;
 mod plan;
 mod quality;
 mod quantile;
@@ -36,6 +37,7 @@ pub use indicator::Indicator;
 pub use lookback::Lookback;
 pub use mark::{Mark, MarkKind};
 pub use memory::{OomFactorError, OomRule, Ratchet};
+pub use node::NodeSeries;
 pub use plan::{
     AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
     Plan, PlanStatus, Recommendation, Source, Target,

@@ -1,8 +1,11 @@
-//! Finding model-workers that no one has listed: by Services of the Kubernetes API, and by names that stand for many.
+//! Finding what no one has listed: model-workers by Services of the Kubernetes API and by names that stand for many, and a
+//! Prometheus by the labels of Services.
 //!
 //! What is listed or given by a pattern always goes before what is found.
 
 mod discover;
 mod headless;
+mod prometheus;
 
 pub use discover::{Found, discover};
+pub use prometheus::{PrometheusDiscoveryError, prometheus_url};

@@ -9,7 +9,8 @@ pub enum Exit {
     Success,
     /// 1: it failed; the message says why and what to do next.
     Failure,
-    /// 3: a plan was made, but some workload is on its baseline; experiments ran, but some cell was rejected.
+    /// 3: it was done, but not as well as it could be: a plan with some workload on its baseline, experiments with some cell
+    /// rejected, data that is not good enough to train with, or metrics lacking.
     Degraded,
     /// 4: a plan was made, but the demand does not fit what the cluster allows.
     Violation,

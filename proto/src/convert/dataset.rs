@@ -169,10 +169,7 @@ fn add_usage(dataset: &mut Dataset, part: v1::PodUsage) -> Result<(), FieldError
 fn add_indicator(dataset: &mut Dataset, part: v1::IndicatorSeries) -> Result<(), FieldError> {
     let indicator = Indicator::try_from(part.indicator()).map_err(|e| e.within("indicator"))?;
     let series: Series = required(part.series, "series")?;
-    let most = match indicator {
-        Indicator::ThrottledRatio | Indicator::ErrorRatio => 1.0,
-        Indicator::LatencyP95 => f64::INFINITY,
-    };
+    let most = indicator.most();
     let allowed = |value: &Option<f64>| value.is_none_or(|value| (0.0..=most).contains(&value));
     if let Some(index) = series.values().iter().position(|value| !allowed(value)) {
         let path = format!("series.values[{index}]");
@@ -186,8 +183,13 @@ impl From<Indicator> for v1::Indicator {
     fn from(indicator: Indicator) -> Self {
         match indicator {
             Indicator::ThrottledRatio => Self::ThrottledRatio,
+            Indicator::LatencyP50 => Self::LatencyP50,
             Indicator::LatencyP95 => Self::LatencyP95,
+            Indicator::LatencyP99 => Self::LatencyP99,
             Indicator::ErrorRatio => Self::ErrorRatio,
+            Indicator::NetworkReceive => Self::NetworkReceive,
+            Indicator::NetworkTransmit => Self::NetworkTransmit,
+            Indicator::Restarts => Self::Restarts,
         }
     }
 }
@@ -198,8 +200,13 @@ impl TryFrom<v1::Indicator> for Indicator {
     fn try_from(wire: v1::Indicator) -> Result<Self, FieldError> {
         match wire {
             v1::Indicator::ThrottledRatio => Ok(Self::ThrottledRatio),
+            v1::Indicator::LatencyP50 => Ok(Self::LatencyP50),
             v1::Indicator::LatencyP95 => Ok(Self::LatencyP95),
+            v1::Indicator::LatencyP99 => Ok(Self::LatencyP99),
             v1::Indicator::ErrorRatio => Ok(Self::ErrorRatio),
+            v1::Indicator::NetworkReceive => Ok(Self::NetworkReceive),
+            v1::Indicator::NetworkTransmit => Ok(Self::NetworkTransmit),
+            v1::Indicator::Restarts => Ok(Self::Restarts),
             v1::Indicator::Unspecified => Err(FieldError::new("", "must name an indicator")),
         }
     }
@@ -244,7 +251,7 @@ mod tests {
         let mut parts = dataset_parts(&dataset());
         parts.push(v1::ExportDatasetResponse { part: None });
         let error = dataset_from_parts(dataset().workload, parts).unwrap_err();
-        assert_eq!((error.index, error.field.path()), (10, "part"));
+        assert_eq!((error.index, error.field.path()), (15, "part"));
     }
 
     #[test]

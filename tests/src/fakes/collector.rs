@@ -46,6 +46,13 @@ impl CollectorService for FakeCollector {
         Ok(Response::new(tokio_stream::iter(parts)))
     }
 
+    async fn list_nodes(
+        &self,
+        _: Request<v1::ListNodesRequest>,
+    ) -> Result<Response<v1::ListNodesResponse>, Status> {
+        Ok(Response::new(v1::ListNodesResponse::default()))
+    }
+
     async fn start_experiment(
         &self,
         _: Request<v1::StartExperimentRequest>,

@@ -1,5 +1,7 @@
 //! Asking the HTTP API: who asks, how long to wait, when to try again.
 
+mod metadata;
+
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use super::config::PrometheusConfig;
 use super::error::PrometheusError;
 use super::points::{Span, split};
 use crate::Lookback;
+
+pub(super) use metadata::Metadata;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

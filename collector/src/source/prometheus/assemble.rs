@@ -69,23 +69,45 @@ impl<'a> Assembly<'a> {
 
     /// The workload, container and pod a series is about; `None` for what MOrA does not size.
     fn place(&self, series: &Labelled) -> Option<(WorkloadRef, String, String)> {
-        let (pod, container) = (series.label("pod")?, series.label("container")?);
-        let (kind, name) = self.owners.workload(pod)?;
-        let workload = WorkloadRef::new(self.namespace, kind, &name).ok()?;
-        Some((workload, container.to_owned(), pod.to_owned()))
+        let container = series.label("container")?.to_owned();
+        let (workload, pod) = self.place_pod(series)?;
+        Some((workload, container, pod))
     }
 
-    pub(super) fn add_replicas(&mut self, kind: WorkloadKind, answer: Vec<Labelled>) {
-        let label = kind.as_str().to_lowercase();
+    /// The workload and pod a series is about.
+    fn place_pod(&self, series: &Labelled) -> Option<(WorkloadRef, String)> {
+        let pod = series.label("pod")?;
+        let (kind, name) = self.owners.workload(pod)?;
+        let workload = WorkloadRef::new(self.namespace, kind, &name).ok()?;
+        Some((workload, pod.to_owned()))
+    }
+
+    /// Sets the ready replicas; the label with the workload's name is its kind in lower case.
+    pub(super) fn add_replicas(&mut self, answer: Vec<Labelled>) {
         for series in answer {
-            let workload = series
-                .label(&label)
-                .and_then(|name| WorkloadRef::new(self.namespace, kind, name).ok());
+            let named = WorkloadKind::ALL.into_iter().find_map(|kind| {
+                series.label(&kind.as_str().to_lowercase()).map(|name| (kind, name))
+            });
+            let workload =
+                named.and_then(|(kind, name)| WorkloadRef::new(self.namespace, kind, name).ok());
             let dataset = workload.and_then(|workload| self.datasets.get_mut(&workload));
             if let Some(dataset) = dataset {
                 dataset.replicas = regularise(series.samples, self.lookback);
             }
         }
+    }
+
+    /// Adds what is measured by pod, or by pod and container, summed over both.
+    pub(super) fn add_summed(&mut self, indicator: Indicator, answer: Vec<Labelled>) {
+        let mut sums: BTreeMap<WorkloadRef, Cells> = BTreeMap::new();
+        for series in answer {
+            let Some((workload, _)) = self.place_pod(&series) else { continue };
+            accumulate(&mut sums, workload, &Cells::of(series.samples, self.lookback));
+        }
+        self.set(sums, |dataset, cells, lookback| {
+            let series = cells.held_to(indicator.most()).trimmed(lookback);
+            dataset.indicators.extend(series.map(|series| (indicator, series)));
+        });
     }
 
     /// Sets what containers claim: the largest claim of the workload's current pods.
@@ -305,11 +327,30 @@ mod tests {
     #[test]
     fn replicas_go_to_the_workload_of_their_kind() {
         let datasets = assembled(|assembly| {
-            let ready = || vec![series(&[("deployment", "cart"), ("statefulset", "cart")], &[2.0])];
-            assembly.add_replicas(WorkloadKind::StatefulSet, ready());
-            assembly.add_replicas(WorkloadKind::Deployment, ready());
+            let ready = |kind, count| series(&[(kind, "cart")], &[count]);
+            assembly.add_replicas(vec![ready("deployment", 2.0), ready("statefulset", 3.0)]);
         });
         assert_eq!(datasets["cart"].current_replicas(), 2);
         assert_eq!(datasets.len(), 2);
+    }
+
+    #[test]
+    fn network_and_restarts_are_summed_over_the_pods_of_a_workload() {
+        let other = "cart-6b7c9d5f8-bbbbb";
+        let datasets = assembled(|assembly| {
+            let received = |pod, values: &[f64]| series(&[("pod", pod)], values);
+            let answer = vec![
+                received(CART, &[100.0, 200.0]),
+                received(other, &[f64::NAN, 50.0]),
+                received("job-17-abcde", &[9.0]),
+            ];
+            assembly.add_summed(Indicator::NetworkReceive, answer);
+            let restarts = vec![usage(CART, &[0.0, 1.0]), usage(other, &[2.0])];
+            assembly.add_summed(Indicator::Restarts, restarts);
+        });
+        let cart = &datasets["cart"].indicators;
+        assert_eq!(cart[&Indicator::NetworkReceive].values(), [Some(100.0), Some(250.0)]);
+        assert_eq!(cart[&Indicator::Restarts].values(), [Some(2.0), Some(1.0)]);
+        assert!(datasets["front"].indicators.is_empty());
     }
 }

@@ -6,13 +6,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::PrometheusError;
+use super::queries::QuerySetting;
 use super::traffic_metric::TrafficMetric;
 
 /// A Prometheus and what to ask it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrometheusConfig {
-    /// Address; must be set; with the path prefix where there is one, as in `https://example.org/prometheus`.
+    /// Address; must be set; with the path prefix where there is one, as in `https://example.org/prometheus`. `auto`
+    /// stands for the best that the labels of Services tell of, see [`PrometheusConfig::located`].
     pub url: String,
     /// Namespaces to collect; at least one.
     pub namespaces: Vec<String>,
@@ -40,6 +43,8 @@ pub struct PrometheusConfig {
     pub scrape_interval_seconds: u32,
     /// Metrics of requests; of those that are there, the one that stands first counts.
     pub traffic: Vec<TrafficMetric>,
+    /// Queries instead of those of the catalogue, by the metric's name there.
+    pub queries: BTreeMap<String, QuerySetting>,
 }
 
 /// User name and password.
@@ -69,7 +74,23 @@ impl Default for PrometheusConfig {
             retry_pause_milliseconds: 500,
             scrape_interval_seconds: 60,
             traffic: TrafficMetric::BUILT_IN.to_vec(),
+            queries: BTreeMap::new(),
         }
+    }
+}
+
+/// The address that stands for one to be found.
+const AUTO: &str = "auto";
+
+impl PrometheusConfig {
+    /// The same with the address of the Prometheus found by the labels of the Services of the cluster, where it is `auto`.
+    ///
+    /// `context` is that of a kubeconfig; in a pod none is needed. Fails when none is found that can be reached by name.
+    pub async fn located(self, context: Option<&str>) -> Result<Self, PrometheusError> {
+        if self.url != AUTO {
+            return Ok(self);
+        }
+        Ok(Self { url: mora_discovery::prometheus_url(context).await?, ..self })
     }
 }
 

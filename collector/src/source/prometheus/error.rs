@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use mora_core::WorkloadError;
+use mora_discovery::PrometheusDiscoveryError;
 use thiserror::Error;
 
 /// Why Prometheus cannot be used.
@@ -17,6 +18,9 @@ pub enum PrometheusError {
     /// A namespace is no Kubernetes name.
     #[error("source.prometheus.namespaces holds what cannot be a namespace")]
     Namespace(#[source] WorkloadError),
+    /// None was found in the cluster.
+    #[error("source.prometheus.url is `auto`, but no Prometheus can be used that way")]
+    NotFound(#[from] PrometheusDiscoveryError),
     /// The address cannot be used.
     #[error("`{url}` is no address of a Prometheus: {problem}; mend source.prometheus.url")]
     Url {
@@ -47,6 +51,14 @@ pub enum PrometheusError {
         /// The configuration key.
         key: String,
         /// What is wrong.
+        problem: String,
+    },
+    /// A query of the user's own cannot be used.
+    #[error("source.prometheus.queries.{name} cannot be used: {problem}")]
+    Query {
+        /// The metric.
+        name: String,
+        /// What is wrong and what can be done.
         problem: String,
     },
     /// 401.

@@ -45,6 +45,8 @@ struct Fake {
     script: Script,
     seen: Arc<Mutex<Vec<Seen>>>,
     address: String,
+    /// The answer to the question which metrics there are.
+    names: &'static str,
 }
 
 impl Fake {
@@ -52,9 +54,17 @@ impl Fake {
     async fn start(
         script: impl Fn(&Seen, usize) -> (StatusCode, &'static str) + Send + Sync + 'static,
     ) -> Self {
+        Self::start_with_names("", script).await
+    }
+
+    /// As [`Fake::start`], but it tells which metrics there are.
+    async fn start_with_names(
+        names: &'static str,
+        script: impl Fn(&Seen, usize) -> (StatusCode, &'static str) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let fake = Self { script: Arc::new(script), seen: Arc::default(), address };
+        let fake = Self { script: Arc::new(script), seen: Arc::default(), address, names };
         let router = Router::new().fallback(answer).with_state(fake.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         fake
@@ -80,6 +90,11 @@ async fn answer(
     Query(parameters): Query<HashMap<String, String>>,
     request: Request,
 ) -> Response {
+    // Which metrics there are is not told unless a test does.
+    if request.uri().path().contains("/label/") {
+        let status = if fake.names.is_empty() { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        return (status, [(header::CONTENT_TYPE, "application/json")], fake.names).into_response();
+    }
     let seen = Seen {
         path: request.uri().path().to_owned(),
         parameters,
@@ -396,4 +411,28 @@ async fn a_chunk_in_which_nothing_ran_is_empty_and_no_error() {
     let fake = Fake::start(|_, _| (StatusCode::OK, EMPTY)).await;
     let source = PrometheusSource::new(fake.config()).unwrap();
     assert!(source.collect_scope("shop", &lookback()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_absent_is_not_asked_for() {
+    let names = r#"{"status":"success","data":["container_cpu_usage_seconds_total"]}"#;
+    let fake = Fake::start_with_names(names, about_cpu).await;
+    assert_eq!(collect(fake.config()).await.unwrap().len(), 1);
+    let asked: Vec<String> =
+        fake.seen().iter().map(|seen| seen.parameters["query"].clone()).collect();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert!(asked[0].contains("container_cpu_usage_seconds_total{"));
+}
+
+#[tokio::test]
+async fn a_query_that_is_off_is_not_asked_and_one_of_ones_own_is() {
+    let fake = Fake::start(about_cpu).await;
+    let queries = r#"{"request_rate": "off", "restarts": "off", "memory": "own{n='$namespace'}"}"#;
+    let queries = serde_json::from_str(queries).unwrap();
+    collect(PrometheusConfig { queries, ..fake.config() }).await.unwrap();
+    let asked: Vec<String> =
+        fake.seen().iter().map(|seen| seen.parameters["query"].clone()).collect();
+    assert!(asked.contains(&"own{n='shop'}".to_owned()), "{asked:?}");
+    let of = |name: &str| asked.iter().filter(|query| query.contains(name)).count();
+    assert_eq!((of("istio_requests_total{"), of("restarts_total"), of("working_set")), (0, 0, 0));
 }

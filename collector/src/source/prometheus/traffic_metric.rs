@@ -37,8 +37,12 @@ pub struct CustomTraffic {
     pub caller: String,
     /// The label with the caller's namespace; where it is empty or absent, callers are of the callee's namespace.
     pub caller_namespace: String,
+    /// PromQL that gives the latency half of the requests stay below, in seconds by callee.
+    pub latency_p50: Option<String>,
     /// PromQL that gives the latency 95 % of requests stay below, in seconds by callee.
     pub latency_p95: Option<String>,
+    /// PromQL that gives the latency 99 % of requests stay below, in seconds by callee.
+    pub latency_p99: Option<String>,
     /// PromQL that gives the share of requests that failed, by callee.
     pub error_ratio: Option<String>,
 }
@@ -52,7 +56,9 @@ struct Keys {
     caller: Option<String>,
     #[serde(default)]
     caller_namespace: String,
+    latency_p50: Option<String>,
     latency_p95: Option<String>,
+    latency_p99: Option<String>,
     error_ratio: Option<String>,
 }
 
@@ -72,6 +78,17 @@ impl TrafficMetric {
             Self::Custom(_) => "custom",
         }
     }
+
+    /// The counter it reads; `None` for a query of one's own.
+    pub(super) const fn counter(&self) -> Option<&'static str> {
+        match self {
+            Self::Istio => Some("istio_requests_total"),
+            Self::Linkerd => Some("response_total"),
+            Self::Hubble => Some("hubble_http_requests_total"),
+            Self::ServiceGraph => Some("traces_service_graph_request_total"),
+            Self::Custom(_) => None,
+        }
+    }
 }
 
 impl CustomTraffic {
@@ -83,8 +100,24 @@ impl CustomTraffic {
             callee: "workload".to_owned(),
             caller: "caller".to_owned(),
             caller_namespace: String::new(),
+            latency_p50: None,
             latency_p95: None,
+            latency_p99: None,
             error_ratio: None,
+        }
+    }
+}
+
+impl CustomTraffic {
+    /// The query of the catalogue's `metric`.
+    pub(super) fn of(&self, metric: &str) -> Option<&str> {
+        match metric {
+            "request_rate" => Some(&self.query),
+            "latency_p50" => self.latency_p50.as_deref(),
+            "latency_p95" => self.latency_p95.as_deref(),
+            "latency_p99" => self.latency_p99.as_deref(),
+            "error_ratio" => self.error_ratio.as_deref(),
+            _ => None,
         }
     }
 }
@@ -96,7 +129,9 @@ impl From<Keys> for CustomTraffic {
             callee: keys.callee.unwrap_or(default.callee),
             caller: keys.caller.unwrap_or(default.caller),
             caller_namespace: keys.caller_namespace,
+            latency_p50: keys.latency_p50,
             latency_p95: keys.latency_p95,
+            latency_p99: keys.latency_p99,
             error_ratio: keys.error_ratio,
             query: default.query,
         }

@@ -58,11 +58,10 @@ impl Assembly<'_> {
         question: &Question,
         answer: Vec<Labelled>,
     ) {
-        // A share of sums in another order may exceed 1 by rounding.
-        let most = if indicator == Indicator::LatencyP95 { f64::INFINITY } else { 1.0 };
         let measured = self.by_callee(question, answer);
         self.set(measured, |dataset, cells, lookback| {
-            let series = cells.held_to(most).trimmed(lookback);
+            // A share of sums in another order may exceed 1 by rounding.
+            let series = cells.held_to(indicator.most()).trimmed(lookback);
             dataset.indicators.extend(series.map(|series| (indicator, series)));
         });
     }
@@ -136,10 +135,9 @@ mod tests {
     use crate::source::prometheus::owners::Owners;
     use crate::source::prometheus::traffic::{Scope, queries};
     use crate::source::prometheus::traffic_metric::TrafficMetric;
-    use mora_core::Step;
 
     fn asked(metric: &TrafficMetric) -> TrafficQueries {
-        queries(metric, Scope { namespace: "shop", step: Step::MINUTE, scrape_seconds: 60 })
+        queries(metric, Scope { namespace: "shop", window: "300s" })
     }
 
     fn callers(dataset: &Dataset) -> Vec<String> {
@@ -204,10 +202,14 @@ mod tests {
         let of = |name, values: &[f64]| series(&[("destination_workload", name)], values);
         let datasets = assembled(|assembly| {
             let latency = vec![of("cart", &[0.25, f64::NAN]), of("front", &[f64::NAN])];
-            let question = asked.latency.as_ref().unwrap();
+            let question = asked.of(Indicator::LatencyP95).unwrap();
             assembly.add_indicator(Indicator::LatencyP95, question, latency);
             let errors = vec![of("cart", &[1.000_000_1, 0.0])];
-            assembly.add_indicator(Indicator::ErrorRatio, asked.errors.as_ref().unwrap(), errors);
+            assembly.add_indicator(
+                Indicator::ErrorRatio,
+                asked.of(Indicator::ErrorRatio).unwrap(),
+                errors,
+            );
         });
         let cart = &datasets["cart"].indicators;
         assert_eq!(cart[&Indicator::LatencyP95].values(), [Some(0.25)]);

@@ -1,8 +1,7 @@
 //! The questions about requests, in the query language of Prometheus, and where the answers name callees.
 
-use mora_core::Step;
+use mora_core::Indicator;
 
-use super::super::promql::{SCRAPES_PER_RATE, window};
 use super::super::traffic_metric::{CustomTraffic, TrafficMetric};
 use super::peer::Peer;
 
@@ -19,8 +18,8 @@ const GRPC_FAILURES: &str = "2|4|12|13|14|15";
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Scope<'a> {
     pub(in super::super) namespace: &'a str,
-    pub(in super::super) step: Step,
-    pub(in super::super) scrape_seconds: u32,
+    /// What rates are taken over, as PromQL writes it.
+    pub(in super::super) window: &'a str,
 }
 
 /// A question of which every series of the answer is about one callee.
@@ -39,10 +38,31 @@ pub(in super::super) struct TrafficQueries {
     pub(in super::super) caller: Peer,
     /// Requests per second by callee, where calls do not hold everything received.
     pub(in super::super) received: Option<Question>,
-    /// The latency that 95 % of requests stay below, in seconds by callee.
-    pub(in super::super) latency: Option<Question>,
-    /// The share of requests that failed, by callee.
-    pub(in super::super) errors: Option<Question>,
+    /// Latencies in seconds and the share of requests that failed, by callee.
+    indicators: Vec<(Indicator, Question)>,
+}
+
+impl TrafficQueries {
+    /// The question of `indicator`; `None` where there is none.
+    pub(in super::super) fn of(&self, indicator: Indicator) -> Option<&Question> {
+        self.indicators.iter().find(|(of, _)| *of == indicator).map(|(_, question)| question)
+    }
+
+    /// The questions of the catalogue's `metric`.
+    pub(in super::super) fn named(&self, metric: &str) -> Vec<&Question> {
+        if metric == "request_rate" {
+            return std::iter::once(&self.calls).chain(&self.received).collect();
+        }
+        let of = |(indicator, _): &&(Indicator, Question)| indicator.as_str() == metric;
+        self.indicators.iter().filter(of).map(|(_, question)| question).collect()
+    }
+}
+
+impl Question {
+    /// A query of the user's own, which names callees in the label `workload`.
+    pub(in super::super) fn of_ones_own(promql: String) -> Self {
+        Self { promql, callee: Peer::labelled("workload", "") }
+    }
 }
 
 /// What `metric` is asked for.
@@ -149,8 +169,10 @@ fn istio(scope: Scope<'_>) -> TrafficQueries {
         calls: scope.calls(&format!("istio_requests_total{{{of}}}"), &callee, &caller),
         caller,
         received: None,
-        latency: Some(scope.p95_of_milliseconds(&buckets, &callee)),
-        errors: Some(share(&format!("{refused} or {failed}"), &total, &callee)),
+        indicators: scope.indicators(
+            (&buckets, " / 1000"),
+            share(&format!("{refused} or {failed}"), &total, &callee),
+        ),
     }
 }
 
@@ -172,8 +194,7 @@ fn linkerd(scope: Scope<'_>) -> TrafficQueries {
             promql: format!("sum by ({}) ({all})", callee.by()),
             callee: callee.clone(),
         }),
-        latency: Some(scope.p95_of_milliseconds(&buckets, &callee)),
-        errors: Some(share(&failed, &total, &callee)),
+        indicators: scope.indicators((&buckets, " / 1000"), share(&failed, &total, &callee)),
     }
 }
 
@@ -188,8 +209,7 @@ fn hubble(scope: Scope<'_>) -> TrafficQueries {
         calls: scope.calls(&format!("hubble_http_requests_total{{{of}}}"), &callee, &caller),
         caller,
         received: None,
-        latency: Some(scope.p95(&buckets, &callee)),
-        errors: Some(share(&failed, &total, &callee)),
+        indicators: scope.indicators((&buckets, ""), share(&failed, &total, &callee)),
     }
 }
 
@@ -205,34 +225,37 @@ fn service_graph(scope: Scope<'_>) -> TrafficQueries {
         calls: scope.calls(&requests, &callee, &caller),
         caller,
         received: None,
-        latency: Some(scope.p95(&buckets, &callee)),
-        errors: Some(share(&failed, &scope.rate(&requests), &callee)),
+        indicators: scope
+            .indicators((&buckets, ""), share(&failed, &scope.rate(&requests), &callee)),
     }
 }
 
 fn custom(custom: &CustomTraffic, scope: Scope<'_>) -> TrafficQueries {
-    let window = scope.window();
     let question = |query: &String| Question {
-        promql: query.replace("$namespace", scope.namespace).replace("$window", &window),
+        promql: query.replace("$namespace", scope.namespace).replace("$window", scope.window),
         callee: Peer::labelled(&custom.callee, ""),
     };
+    let asked = [
+        (Indicator::LatencyP50, &custom.latency_p50),
+        (Indicator::LatencyP95, &custom.latency_p95),
+        (Indicator::LatencyP99, &custom.latency_p99),
+        (Indicator::ErrorRatio, &custom.error_ratio),
+    ];
+    let indicators = asked
+        .into_iter()
+        .filter_map(|(indicator, query)| Some((indicator, question(query.as_ref()?))));
     TrafficQueries {
         calls: question(&custom.query),
         caller: Peer::labelled(&custom.caller, &custom.caller_namespace),
         received: None,
-        latency: custom.latency_p95.as_ref().map(question),
-        errors: custom.error_ratio.as_ref().map(question),
+        indicators: indicators.collect(),
     }
 }
 
 impl Scope<'_> {
-    fn window(self) -> String {
-        window(self.step, self.scrape_seconds, SCRAPES_PER_RATE)
-    }
-
     /// What a counter grows by per second, restarts bridged; it must not be summed before.
     fn rate(self, selector: &str) -> String {
-        format!("rate({selector}[{}])", self.window())
+        format!("rate({selector}[{}])", self.window)
     }
 
     fn calls(self, selector: &str, callee: &Peer, caller: &Peer) -> Question {
@@ -240,16 +263,27 @@ impl Scope<'_> {
         Question { promql: format!("sum by ({to},{from}) ({rate})"), callee: callee.clone() }
     }
 
-    /// NaN, and so a gap, where there was no request.
-    fn p95(self, buckets: &str, callee: &Peer) -> Question {
-        let (by, rate) = (callee.by(), self.rate(buckets));
-        let promql = format!("histogram_quantile(0.95, sum by (le,{by}) ({rate}))");
-        Question { promql, callee: callee.clone() }
+    /// Latencies by the histogram `buckets`, brought to seconds by what follows it, and the share of `errors`.
+    fn indicators(
+        self,
+        (buckets, to_seconds): (&str, &str),
+        errors: Question,
+    ) -> Vec<(Indicator, Question)> {
+        let latency = |quantile| self.quantile(quantile, buckets, to_seconds, &errors.callee);
+        vec![
+            (Indicator::LatencyP50, latency("0.5")),
+            (Indicator::LatencyP95, latency("0.95")),
+            (Indicator::LatencyP99, latency("0.99")),
+            (Indicator::ErrorRatio, errors),
+        ]
     }
 
-    fn p95_of_milliseconds(self, buckets: &str, callee: &Peer) -> Question {
-        let question = self.p95(buckets, callee);
-        Question { promql: format!("{} / 1000", question.promql), ..question }
+    /// NaN, and so a gap, where there was no request.
+    fn quantile(self, quantile: &str, buckets: &str, to_seconds: &str, callee: &Peer) -> Question {
+        let (by, rate) = (callee.by(), self.rate(buckets));
+        let promql =
+            format!("histogram_quantile({quantile}, sum by (le,{by}) ({rate})){to_seconds}");
+        Question { promql, callee: callee.clone() }
     }
 }
 
@@ -269,12 +303,12 @@ mod tests {
     use super::*;
     use mora_core::WorkloadKind;
 
-    const SHOP: Scope<'static> =
-        Scope { namespace: "shop", step: Step::MINUTE, scrape_seconds: 60 };
+    const SHOP: Scope<'static> = Scope { namespace: "shop", window: "300s" };
 
     fn all(queries: &TrafficQueries) -> Vec<&str> {
-        let further = [&queries.received, &queries.latency, &queries.errors].into_iter().flatten();
-        std::iter::once(&queries.calls).chain(further).map(|q| q.promql.as_str()).collect()
+        let indicators = queries.indicators.iter().map(|(_, question)| question);
+        let all = std::iter::once(&queries.calls).chain(&queries.received).chain(indicators);
+        all.map(|question| question.promql.as_str()).collect()
     }
 
     fn series(labels: &[(&str, &str)]) -> Labelled {
@@ -315,7 +349,7 @@ mod tests {
             ..CustomTraffic::new("rate(hits{ns=\"$namespace\"}[$window])".to_owned())
         };
         let metric = TrafficMetric::Custom(custom);
-        let asked = queries(&metric, Scope { scrape_seconds: 15, ..SHOP });
+        let asked = queries(&metric, Scope { window: "75s", ..SHOP });
         assert_eq!(all(&asked), ["rate(hits{ns=\"shop\"}[75s])", "failed[75s]"]);
         let answer = series(&[("to", "cart"), ("caller", "front"), ("from", "web")]);
         let named = |name, namespace| Some(Named { name, kind: None, namespace });
