@@ -126,6 +126,9 @@ async fn replicas_are_real_processes_that_get_their_share_and_claims_are_told() 
         let container = [of[0], of[1], ("container", "server")];
         assert!(page.sum("container_memory_working_set_bytes", &container) > 1e6);
         assert!(page.has("container_cpu_usage_seconds_total", &container));
+        let network = [of[0], of[1], ("interface", "eth0")];
+        assert!(page.sum("container_network_receive_bytes_total", &network) > 100.0);
+        assert!(page.sum("container_network_transmit_bytes_total", &network) > 100.0);
         let cpu = [of[0], of[1], ("resource", "cpu"), ("unit", "core")];
         let limit = page.sum("kube_pod_container_resource_limits", &cpu);
         assert!((limit - 0.7).abs() < 1e-9, "{limit}");

@@ -16,7 +16,9 @@ use crate::process_usage::ProcessUsage;
 use super::claim::Claim;
 use super::cluster::{Cluster, Told};
 use super::exposition::{Exposition, Kind};
+use super::node::node;
 use super::pod::PodState;
+use super::traffic::Traffic;
 
 /// How long a process may take to tell its counters.
 const SCRAPE: Duration = Duration::from_secs(2);
@@ -62,11 +64,13 @@ impl MetricsPage {
         let measured = join_all(pods.map(|(told, pod)| self.measured(told, pod))).await;
         let mut page = Exposition::default();
         containers(&mut page, &measured);
+        network(&mut page, &told);
         owners(&mut page, &told);
         replicas(&mut page, &told);
         claims(&mut page, &told);
         pod_states(&mut page, &measured);
         calls(&mut page, &measured);
+        node(&mut page);
         page.into_text()
     }
 
@@ -115,6 +119,25 @@ fn containers(page: &mut Exposition, measured: &[Measured<'_>]) {
         for one in measured {
             if let Some(usage) = &one.usage {
                 page.sample(name, &labels(one.told, one.pod), value(usage));
+            }
+        }
+    }
+}
+
+/// Of pods, not of containers, as cAdvisor tells it.
+fn network(page: &mut Exposition, told: &[Told]) {
+    type Value = fn(&Traffic) -> u64;
+    let metrics: [(&str, &str, Value); 2] = [
+        ("container_network_receive_bytes_total", "Bytes received by a pod", Traffic::received),
+        ("container_network_transmit_bytes_total", "Bytes sent by a pod", Traffic::transmitted),
+    ];
+    for (name, help, value) in metrics {
+        page.metric(name, Kind::Counter, help);
+        for one in told {
+            for pod in &one.pods {
+                let [namespace, name_of_pod, _] = labels(one, pod);
+                let labels = [namespace, name_of_pod, ("interface", "eth0")];
+                page.sample(name, &labels, value(&pod.traffic) as f64);
             }
         }
     }
