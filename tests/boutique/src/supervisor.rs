@@ -27,7 +27,7 @@ mod pod;
 mod traffic;
 mod workload;
 
-use balancer::Balancer;
+use balancer::{Balancer, Choice};
 use cluster::Cluster;
 use metrics::MetricsPage;
 use pod::Launcher;
@@ -113,7 +113,10 @@ async fn balancers(listen: SocketAddr) -> Result<(Balancers, Doors), ServeError>
     for service in ServiceName::ALL {
         let asked = if service == ServiceName::Frontend { listen } else { LOOPBACK };
         let (listener, address) = bind(asked).await?;
-        balancers.insert(service, Balancer::new(listener));
+        // Each keeps its own carts.
+        let store = service == ServiceName::RedisCart;
+        let choice = if store { Choice::Oldest } else { Choice::InTurn };
+        balancers.insert(service, Balancer::new(listener, choice));
         addresses.insert(service, address);
     }
     Ok((balancers, addresses))

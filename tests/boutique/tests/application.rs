@@ -200,3 +200,17 @@ fn one_service_alone_names_the_address_it_lacks() {
     let refused = shop::refused(&["serve", "cart"]);
     assert!(refused.contains("cartservice, currencyservice"), "{refused}");
 }
+
+#[tokio::test]
+async fn carts_outlive_the_scaling_of_their_store() {
+    let shop = Shop::start().await;
+    let mut visitor = shop.visitor();
+    visitor.post("/cart", &[("product_id", MUG), ("quantity", "1")]).await.expect_redirect();
+    for replicas in [2, 1] {
+        shop.put("redis-cart", &format!(r#"{{"replicas": {replicas}}}"#)).await.expect(200);
+        shop.ready("redis-cart", replicas).await;
+        for _ in 0..10 {
+            assert!(visitor.get("/cart").await.expect(200).contains("Cart (1)"));
+        }
+    }
+}

@@ -17,14 +17,24 @@ const CONNECTIONS: usize = 2048;
 #[derive(Debug)]
 pub(super) struct Balancer {
     listener: TcpListener,
+    choice: Choice,
+}
+
+/// Which replica gets a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The next one.
+    InTurn,
+    /// The oldest, while the others stand by: for what replicas do not share.
+    Oldest,
 }
 
 impl Balancer {
-    pub(super) fn new(listener: TcpListener) -> Self {
-        Self { listener }
+    pub(super) fn new(listener: TcpListener, choice: Choice) -> Self {
+        Self { listener, choice }
     }
 
-    /// Gives every connection to the next of the replicas that are ready then. Without one it is closed.
+    /// Gives every connection to one of the replicas that are ready then. Without one it is closed.
     ///
     /// Never ends by itself; all connections end with it.
     pub(super) async fn run(
@@ -41,7 +51,9 @@ impl Balancer {
             let Ok((visitor, from)) = accepted else { continue };
             let addresses = addresses.clone();
             let order = in_turn(&replicas.borrow(), next);
-            next = next.wrapping_add(1);
+            if self.choice == Choice::InTurn {
+                next = next.wrapping_add(1);
+            }
             connections.spawn(async move {
                 join(visitor, from.ip(), &order, &addresses).await;
                 drop(place);
