@@ -124,7 +124,7 @@ impl Peer {
     /// Sends `request` with `send`, over the connections in turn; again over another where the connection failed and
     /// not the callee. As with a mesh that does so, a call may then have been answered unheard.
     ///
-    /// Fails with the callee's status, UNAVAILABLE when it cannot be reached, DEADLINE_EXCEEDED after ten seconds.
+    /// Fails with the callee's status, `UNAVAILABLE` when it cannot be reached, `DEADLINE_EXCEEDED` after ten seconds.
     pub(crate) async fn call<Q, A, F>(
         &self,
         request: Q,

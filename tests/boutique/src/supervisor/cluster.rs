@@ -63,7 +63,9 @@ impl Cluster {
     /// Stops all processes; those that do not stop in time are killed.
     pub(super) async fn stop(&self) {
         let now = Instant::now();
-        self.workloads().iter_mut().for_each(|workload| workload.end(&self.addresses, now));
+        for workload in self.workloads().iter_mut() {
+            workload.end(&self.addresses, now);
+        }
         while !self.have_ended() {
             tokio::time::sleep(EVERY).await;
         }
