@@ -20,8 +20,8 @@ pub(crate) struct StatusArguments {
     /// Only this namespace
     #[arg(long, short, default_value = "")]
     namespace: String,
-    /// How to print
-    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    /// Output format: table, json or yaml
+    #[arg(long, short, default_value_t = Format::Table)]
     output: Format,
 }
 
