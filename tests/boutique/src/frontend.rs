@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::HeaderValue;
+use axum::extract::{Request, State};
 use axum::http::header::CONNECTION;
+use axum::http::{HeaderMap, HeaderValue, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -21,7 +21,7 @@ mod refusal;
 mod visitor;
 
 use backend::Backend;
-use visitor::Visits;
+use visitor::{Visitor, Visits};
 
 /// After so many answers of a process one closes its connection, so that new replicas get their share.
 const ANSWERS_PER_CLOSE: u64 = 64;
@@ -45,16 +45,21 @@ pub(crate) fn router() -> Result<Router, PeerError> {
         .route("/cart", get(handlers::cart).post(handlers::add_to_cart))
         .route("/cart/empty", post(handlers::empty_cart))
         .route("/cart/checkout", post(handlers::place_order))
-        .route("/setCurrency", post(handlers::set_currency))
-        .route("/logout", get(handlers::logout))
+        .route(
+            "/setCurrency",
+            post(async |who: Visitor, headers: HeaderMap, form| {
+                handlers::set_currency(&who, &headers, form)
+            }),
+        )
+        .route("/logout", get(async || handlers::logout()))
         .route(HEALTH, get(async || "ok"))
-        .fallback(handlers::nowhere)
+        .fallback(async |uri: Uri| handlers::nowhere(&uri))
         .with_state(shop)
         .layer(from_fn_with_state(visits, close_now_and_then)))
 }
 
 async fn close_now_and_then(
-    axum::extract::State(visits): axum::extract::State<Arc<Visits>>,
+    State(visits): State<Arc<Visits>>,
     request: Request,
     next: Next,
 ) -> Response {

@@ -150,11 +150,16 @@ impl Meter {
 
     /// The page `/metrics`.
     pub(crate) fn router(self) -> axum::Router {
-        axum::Router::new().route("/metrics", axum::routing::get(metrics)).with_state(self)
+        axum::Router::new()
+            .route(
+                "/metrics",
+                axum::routing::get(async |State(meter): State<Meter>| metrics(&meter)),
+            )
+            .with_state(self)
     }
 }
 
-async fn metrics(State(meter): State<Meter>) -> axum::response::Response {
+fn metrics(meter: &Meter) -> axum::response::Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     match meter.text() {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),

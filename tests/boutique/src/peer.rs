@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::net::{AddrParseError, IpAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,11 +27,16 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How often a call is tried whose connection fails.
 const TRIES: usize = 3;
 
+/// The environment variable with the address to call from, as Kubernetes can set it; without it any.
+pub(crate) const POD_IP: &str = "POD_IP";
+
 /// A callee without a usable address.
 #[derive(Debug, Error)]
 pub(crate) enum PeerError {
     #[error("{caller} needs {callee}; set {variable} to its HOST:PORT", variable = .callee.address_variable())]
     NoAddress { caller: ServiceName, callee: ServiceName },
+    #[error("`{0}` in {POD_IP} is no IP address; write one of this machine's or nothing")]
+    BadSource(String, #[source] AddrParseError),
     #[error("`{address}` in {variable} is no address; write HOST:PORT", variable = .callee.address_variable())]
     BadAddress {
         callee: ServiceName,
@@ -93,7 +99,8 @@ impl Peer {
             .map_err(|_| PeerError::NoAddress { caller, callee })?;
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|source| PeerError::BadAddress { callee, address, source })?;
-        Ok(Self::new(caller, endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true)))
+        let endpoint = endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+        Ok(Self::new(caller, endpoint.local_address(source_address()?)))
     }
 
     fn new(caller: ServiceName, endpoint: Endpoint) -> Self {
@@ -117,7 +124,7 @@ impl Peer {
     /// Sends `request` with `send`, over the connections in turn; again over another where the connection failed and
     /// not the callee. As with a mesh that does so, a call may then have been answered unheard.
     ///
-    /// Fails with the callee's status, UNAVAILABLE when it cannot be reached, DEADLINE_EXCEEDED after ten seconds.
+    /// Fails with the callee's status, `UNAVAILABLE` when it cannot be reached, `DEADLINE_EXCEEDED` after ten seconds.
     pub(crate) async fn call<Q, A, F>(
         &self,
         request: Q,
@@ -137,6 +144,11 @@ impl Peer {
             }
         }
     }
+}
+
+fn source_address() -> Result<Option<IpAddr>, PeerError> {
+    let Ok(text) = std::env::var(POD_IP) else { return Ok(None) };
+    text.parse().map(Some).map_err(|error| PeerError::BadSource(text, error))
 }
 
 /// A status that this side made of a transport's error; those of the callee have no source.

@@ -22,10 +22,12 @@ mod cluster;
 mod control;
 mod exposition;
 mod metrics;
+mod node;
 mod pod;
+mod traffic;
 mod workload;
 
-use balancer::Balancer;
+use balancer::{Balancer, Choice};
 use cluster::Cluster;
 use metrics::MetricsPage;
 use pod::Launcher;
@@ -88,7 +90,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), RunError> {
         metrics: format!("http://{metrics_address}/metrics"),
     };
     let program = std::env::current_exe().map_err(RunError::NoProgram)?;
-    let launcher = Launcher { program, namespace: arguments.namespace.clone(), addresses };
+    let launcher = Launcher { program, namespace: arguments.namespace, balancers: addresses };
     let cluster = Arc::new(Cluster::new(launcher));
     let page = MetricsPage::new(cluster.clone()).map_err(RunError::Client)?;
     let ended = tokio::select! {
@@ -103,22 +105,27 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), RunError> {
 }
 
 type Balancers = BTreeMap<ServiceName, Balancer>;
-type Addresses = BTreeMap<ServiceName, SocketAddr>;
+type Doors = BTreeMap<ServiceName, SocketAddr>;
 
 /// A balancer for each service, and where it is reached; that of the frontend at `listen`.
-async fn balancers(listen: SocketAddr) -> Result<(Balancers, Addresses), ServeError> {
-    let (mut balancers, mut addresses) = (Balancers::new(), Addresses::new());
+async fn balancers(listen: SocketAddr) -> Result<(Balancers, Doors), ServeError> {
+    let (mut balancers, mut addresses) = (Balancers::new(), Doors::new());
     for service in ServiceName::ALL {
         let asked = if service == ServiceName::Frontend { listen } else { LOOPBACK };
         let (listener, address) = bind(asked).await?;
-        balancers.insert(service, Balancer::new(listener));
+        // Each keeps its own carts.
+        let store = service == ServiceName::RedisCart;
+        let choice = if store { Choice::Oldest } else { Choice::InTurn };
+        balancers.insert(service, Balancer::new(listener, choice));
         addresses.insert(service, address);
     }
     Ok((balancers, addresses))
 }
 
 async fn balance(balancers: Balancers, cluster: &Cluster) {
-    let all = balancers.into_iter().map(|(service, balancer)| balancer.run(cluster.ready(service)));
+    let all = balancers
+        .into_iter()
+        .map(|(service, balancer)| balancer.run(cluster.ready(service), cluster.addresses()));
     futures::future::join_all(all).await;
 }
 

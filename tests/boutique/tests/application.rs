@@ -93,7 +93,8 @@ async fn what_is_wrong_is_refused_and_a_failing_dependency_is_a_500() {
     assert_eq!(visitor.get("/_healthz").await.expect(200), "ok");
 
     shop.put("currencyservice", r#"{"replicas": 0}"#).await.expect(200);
-    visitor.get("/").await.expect(500);
+    eventually("a failing page", async || (visitor.get("/").await.status == 500).then_some(()))
+        .await;
     assert_eq!(visitor.get("/_healthz").await.expect(200), "ok");
     shop.put("currencyservice", r#"{"replicas": 1}"#).await.expect(200);
     eventually("a page again", async || (visitor.get("/").await.status == 200).then_some(())).await;
@@ -125,6 +126,9 @@ async fn replicas_are_real_processes_that_get_their_share_and_claims_are_told() 
         let container = [of[0], of[1], ("container", "server")];
         assert!(page.sum("container_memory_working_set_bytes", &container) > 1e6);
         assert!(page.has("container_cpu_usage_seconds_total", &container));
+        let network = [of[0], of[1], ("interface", "eth0")];
+        assert!(page.sum("container_network_receive_bytes_total", &network) > 100.0);
+        assert!(page.sum("container_network_transmit_bytes_total", &network) > 100.0);
         let cpu = [of[0], of[1], ("resource", "cpu"), ("unit", "core")];
         let limit = page.sum("kube_pod_container_resource_limits", &cpu);
         assert!((limit - 0.7).abs() < 1e-9, "{limit}");
@@ -195,4 +199,18 @@ fn one_service_alone_names_the_address_it_lacks() {
     assert!(refused.contains("set REDIS_ADDR"), "{refused}");
     let refused = shop::refused(&["serve", "cart"]);
     assert!(refused.contains("cartservice, currencyservice"), "{refused}");
+}
+
+#[tokio::test]
+async fn carts_outlive_the_scaling_of_their_store() {
+    let shop = Shop::start().await;
+    let mut visitor = shop.visitor();
+    visitor.post("/cart", &[("product_id", MUG), ("quantity", "1")]).await.expect_redirect();
+    for replicas in [2, 1] {
+        shop.put("redis-cart", &format!(r#"{{"replicas": {replicas}}}"#)).await.expect(200);
+        shop.ready("redis-cart", replicas).await;
+        for _ in 0..10 {
+            assert!(visitor.get("/cart").await.expect(200).contains("Cart (1)"));
+        }
+    }
 }

@@ -109,7 +109,7 @@ mod tests {
         OrderForm {
             email: "a@b.example".to_owned(),
             street_address: "1 Street".to_owned(),
-            zip_code: 12345,
+            zip_code: 94_043,
             city: "City".to_owned(),
             state: "ST".to_owned(),
             country: "Country".to_owned(),

@@ -96,25 +96,25 @@ pub(super) async fn place_order(
 }
 
 /// `POST /setCurrency`
-pub(super) async fn set_currency(
-    visitor: Visitor,
-    headers: HeaderMap,
+pub(super) fn set_currency(
+    visitor: &Visitor,
+    headers: &HeaderMap,
     form: Filled<CurrencyForm>,
 ) -> Result<Response, Refusal> {
     let code = form?.0.currency_code;
     if !is_offered(&code) {
         return Err(Refusal::form("choose a currency that the pages offer".to_owned()));
     }
-    Ok(elsewhere(&came_from(&headers), visitor.cookies_with(&code)))
+    Ok(elsewhere(&came_from(headers), visitor.cookies_with(&code)))
 }
 
 /// `GET /logout`
-pub(super) async fn logout() -> Response {
+pub(super) fn logout() -> Response {
     elsewhere("/", Visitor::forgotten())
 }
 
 /// Every other path.
-pub(super) async fn nowhere(uri: Uri) -> Refusal {
+pub(super) fn nowhere(uri: &Uri) -> Refusal {
     Refusal::nowhere(uri.path())
 }
 

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use axum::http::{Request, Response};
+use axum::http::{HeaderValue, Request, Response};
 use futures::future::BoxFuture;
 use tower::{Layer, Service};
 
@@ -67,7 +67,7 @@ fn begin<B>(request: &Request<B>) -> Option<Begun> {
     if path == HEALTH || path.starts_with("/grpc.health.") {
         return None;
     }
-    let content = request.headers().get("content-type").map(|value| value.as_bytes());
+    let content = request.headers().get("content-type").map(HeaderValue::as_bytes);
     let is_grpc = content.is_some_and(|content| content.starts_with(b"application/grpc"));
     let method = if is_grpc { rpc(path) } else { route(request) };
     Some(Begun { method, caller: caller(request.headers()), is_grpc, since: Instant::now() })

@@ -1,5 +1,7 @@
 //! Orders.
 
+use std::sync::Arc;
+
 use futures::future::try_join_all;
 use tonic::{Code, Request, Response, Status};
 
@@ -158,7 +160,9 @@ fn total(lines: &[OrderItem], shipping: &Money, currency: &str) -> Result<Money,
 
 /// What another service refuses is not the visitor's fault.
 fn internal(status: Status) -> Status {
-    Status::internal(format!("{:?}: {}", status.code(), status.message()))
+    let mut ours = Status::internal(format!("{:?}: {}", status.code(), status.message()));
+    ours.set_source(Arc::new(status));
+    ours
 }
 
 /// But a card or currency that is refused is.

@@ -39,9 +39,8 @@ fn check(card: &CreditCard, year: i64, month: i64) -> Result<(), &'static str> {
         .map(|letter| letter.to_digit(10))
         .collect();
     let digits = digits.filter(|digits| (13..=19).contains(&digits.len()) && luhn(digits));
-    match digits.ok_or("the card's number is none")?.first() {
-        Some(4 | 5) => {}
-        _ => return Err("only Visa and MasterCard are taken"),
+    if !matches!(digits.ok_or("the card's number is none")?.first(), Some(4 | 5)) {
+        return Err("only Visa and MasterCard are taken");
     }
     let last = (i64::from(card.expiration_year), i64::from(card.expiration_month));
     if !(1..=12).contains(&last.1) || last < (year, month) {

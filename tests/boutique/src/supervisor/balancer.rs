@@ -1,12 +1,14 @@
 //! One stable address for all replicas of a service, balanced by connection as kube-proxy does.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+
+use super::traffic::{Addresses, Counted};
 
 /// Connections of one service at a time; more wait to be accepted.
 const CONNECTIONS: usize = 2048;
@@ -15,28 +17,45 @@ const CONNECTIONS: usize = 2048;
 #[derive(Debug)]
 pub(super) struct Balancer {
     listener: TcpListener,
+    choice: Choice,
+}
+
+/// Which replica gets a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The next one.
+    InTurn,
+    /// The oldest, while the others stand by: for what replicas do not share.
+    Oldest,
 }
 
 impl Balancer {
-    pub(super) fn new(listener: TcpListener) -> Self {
-        Self { listener }
+    pub(super) fn new(listener: TcpListener, choice: Choice) -> Self {
+        Self { listener, choice }
     }
 
-    /// Gives every connection to the next of the replicas that are ready then. Without one it is closed.
+    /// Gives every connection to one of the replicas that are ready then. Without one it is closed.
     ///
     /// Never ends by itself; all connections end with it.
-    pub(super) async fn run(self, replicas: watch::Receiver<Vec<SocketAddr>>) {
+    pub(super) async fn run(
+        self,
+        replicas: watch::Receiver<Vec<SocketAddr>>,
+        addresses: Arc<Addresses>,
+    ) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let (mut connections, mut next) = (JoinSet::new(), 0_usize);
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { return };
             let accepted = self.listener.accept().await;
             while connections.try_join_next().is_some() {}
-            let Ok((visitor, _)) = accepted else { continue };
+            let Ok((visitor, from)) = accepted else { continue };
+            let addresses = addresses.clone();
             let order = in_turn(&replicas.borrow(), next);
-            next = next.wrapping_add(1);
+            if self.choice == Choice::InTurn {
+                next = next.wrapping_add(1);
+            }
             connections.spawn(async move {
-                join(visitor, &order).await;
+                join(visitor, from.ip(), &order, &addresses).await;
                 drop(place);
             });
         }
@@ -53,12 +72,19 @@ fn in_turn(replicas: &[SocketAddr], turn: usize) -> Vec<SocketAddr> {
 }
 
 /// Passes bytes between the visitor and the first replica that takes the connection, until either closes.
-async fn join(mut visitor: TcpStream, replicas: &[SocketAddr]) {
+async fn join(
+    mut visitor: TcpStream,
+    from: IpAddr,
+    replicas: &[SocketAddr],
+    addresses: &Addresses,
+) {
     for replica in replicas {
         match TcpStream::connect(replica).await {
-            Ok(mut replica) => {
+            Ok(stream) => {
                 // A socket that refuses the option, or a side that breaks off, ends this connection only.
-                let _slower = (visitor.set_nodelay(true), replica.set_nodelay(true));
+                let _slower = (visitor.set_nodelay(true), stream.set_nodelay(true));
+                let (visitor_pod, replica) = (addresses.of(from), addresses.of(replica.ip()));
+                let mut replica = Counted { stream, visitor: visitor_pod, replica };
                 let _ended = copy_bidirectional(&mut visitor, &mut replica).await;
                 return;
             }

@@ -20,14 +20,18 @@ pub(super) struct Claim {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ClaimChange {
-    #[serde(deserialize_with = "given")]
-    cpu_request_millicores: Option<Option<u64>>,
-    #[serde(deserialize_with = "given")]
-    cpu_limit_millicores: Option<Option<u64>>,
-    #[serde(deserialize_with = "given")]
-    memory_request_bytes: Option<Option<u64>>,
-    #[serde(deserialize_with = "given")]
-    memory_limit_bytes: Option<Option<u64>>,
+    cpu_request_millicores: BoundChange,
+    cpu_limit_millicores: BoundChange,
+    memory_request_bytes: BoundChange,
+    memory_limit_bytes: BoundChange,
+}
+
+/// What becomes of one bound.
+#[derive(Debug, Clone, Copy, Default)]
+enum BoundChange {
+    #[default]
+    Stays,
+    Becomes(Option<u64>),
 }
 
 /// A claim that Kubernetes would refuse.
@@ -41,9 +45,20 @@ pub(super) struct ClaimError {
     limit: u64,
 }
 
-/// Called only for what is there, so that null and absent differ.
-fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u64>>, D::Error> {
-    Option::deserialize(value).map(Some)
+/// Only what is there is deserialised, so that null and absent differ.
+impl<'de> Deserialize<'de> for BoundChange {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        Option::deserialize(value).map(Self::Becomes)
+    }
+}
+
+impl BoundChange {
+    fn of(self, bound: Option<u64>) -> Option<u64> {
+        match self {
+            Self::Stays => bound,
+            Self::Becomes(new) => new,
+        }
+    }
 }
 
 impl Claim {
@@ -74,12 +89,10 @@ impl Claim {
     /// Fails when a request would be above its limit.
     pub(super) fn with(self, change: ClaimChange) -> Result<Self, ClaimError> {
         let changed = Self {
-            cpu_request_millicores: change
-                .cpu_request_millicores
-                .unwrap_or(self.cpu_request_millicores),
-            cpu_limit_millicores: change.cpu_limit_millicores.unwrap_or(self.cpu_limit_millicores),
-            memory_request_bytes: change.memory_request_bytes.unwrap_or(self.memory_request_bytes),
-            memory_limit_bytes: change.memory_limit_bytes.unwrap_or(self.memory_limit_bytes),
+            cpu_request_millicores: change.cpu_request_millicores.of(self.cpu_request_millicores),
+            cpu_limit_millicores: change.cpu_limit_millicores.of(self.cpu_limit_millicores),
+            memory_request_bytes: change.memory_request_bytes.of(self.memory_request_bytes),
+            memory_limit_bytes: change.memory_limit_bytes.of(self.memory_limit_bytes),
         };
         fits("cpu", changed.cpu_request_millicores, changed.cpu_limit_millicores)?;
         fits("memory", changed.memory_request_bytes, changed.memory_limit_bytes)?;

@@ -1,7 +1,7 @@
 //! All workloads, and the loop that keeps them as they should be.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::service_name::{ServiceName, UnknownService};
 
 use super::pod::{Launcher, PodState};
+use super::traffic::Addresses;
 use super::workload::{ChangeError, Workload, WorkloadChange, WorkloadState};
 
 /// How often processes are looked after.
@@ -21,6 +22,7 @@ pub(super) struct Cluster {
     launcher: Launcher,
     workloads: Mutex<Vec<Workload>>,
     changed: Notify,
+    addresses: Arc<Addresses>,
 }
 
 /// A workload with its pods, as the metrics tell of it.
@@ -35,7 +37,7 @@ impl Cluster {
     /// One replica of each service; none is started yet.
     pub(super) fn new(launcher: Launcher) -> Self {
         let workloads = Mutex::new(ServiceName::ALL.map(Workload::new).into());
-        Self { launcher, workloads, changed: Notify::new() }
+        Self { launcher, workloads, changed: Notify::new(), addresses: Arc::default() }
     }
 
     /// The workloads, also after a panic elsewhere: the loop mends what was left half done.
@@ -47,7 +49,9 @@ impl Cluster {
     pub(super) async fn keep(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             let now = Instant::now();
-            self.workloads().iter_mut().for_each(|workload| workload.keep(&self.launcher, now));
+            let keep =
+                |workload: &mut Workload| workload.keep(&self.launcher, &self.addresses, now);
+            self.workloads().iter_mut().for_each(keep);
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.changed.notified() => {}
@@ -58,7 +62,10 @@ impl Cluster {
 
     /// Stops all processes; those that do not stop in time are killed.
     pub(super) async fn stop(&self) {
-        self.workloads().iter_mut().for_each(|workload| workload.end(Instant::now()));
+        let now = Instant::now();
+        for workload in self.workloads().iter_mut() {
+            workload.end(&self.addresses, now);
+        }
         while !self.have_ended() {
             tokio::time::sleep(EVERY).await;
         }
@@ -75,6 +82,11 @@ impl Cluster {
         let workloads = self.workloads();
         let found = workloads.iter().find(|workload| workload.service == service);
         found.map_or_else(|| watch::channel(Vec::new()).1, Workload::ready)
+    }
+
+    /// The addresses of the pods.
+    pub(super) fn addresses(&self) -> Arc<Addresses> {
+        self.addresses.clone()
     }
 
     /// Ends when every workload has all its replicas.

@@ -61,37 +61,40 @@ impl From<PodState> for PodTold {
     }
 }
 
+type Shared = State<Arc<Cluster>>;
+
 /// `GET /workloads`, `GET` and `PUT /workloads/{name}`, `GET /workloads/{name}/pods`.
 pub(super) fn router(cluster: Arc<Cluster>) -> Router {
+    let of_one =
+        get(async |State(cluster): Shared, Path(name): Path<String>| workload(&cluster, &name));
+    let of_one = of_one.put(async |State(cluster): Shared, Path(name): Path<String>, asked| {
+        change(&cluster, &name, asked)
+    });
+    let of_pods =
+        get(async |State(cluster): Shared, Path(name): Path<String>| pods(&cluster, &name));
     Router::new()
-        .route("/workloads", get(workloads))
-        .route("/workloads/{name}", get(workload).put(change))
-        .route("/workloads/{name}/pods", get(pods))
+        .route("/workloads", get(async |State(cluster): Shared| workloads(&cluster)))
+        .route("/workloads/{name}", of_one)
+        .route("/workloads/{name}/pods", of_pods)
         .with_state(cluster)
 }
 
-async fn workloads(State(cluster): State<Arc<Cluster>>) -> Json<Vec<WorkloadState>> {
+fn workloads(cluster: &Cluster) -> Json<Vec<WorkloadState>> {
     Json(cluster.told().into_iter().map(|told| told.workload).collect())
 }
 
-async fn workload(
-    State(cluster): State<Arc<Cluster>>,
-    Path(name): Path<String>,
-) -> Result<Json<WorkloadState>, Refused> {
-    Ok(Json(cluster.workload(&name)?.workload))
+fn workload(cluster: &Cluster, name: &str) -> Result<Json<WorkloadState>, Refused> {
+    Ok(Json(cluster.workload(name)?.workload))
 }
 
-async fn pods(
-    State(cluster): State<Arc<Cluster>>,
-    Path(name): Path<String>,
-) -> Result<Json<Vec<PodTold>>, Refused> {
-    Ok(Json(cluster.workload(&name)?.pods.into_iter().map(PodTold::from).collect()))
+fn pods(cluster: &Cluster, name: &str) -> Result<Json<Vec<PodTold>>, Refused> {
+    Ok(Json(cluster.workload(name)?.pods.into_iter().map(PodTold::from).collect()))
 }
 
-async fn change(
-    State(cluster): State<Arc<Cluster>>,
-    Path(name): Path<String>,
-    change: Result<Json<WorkloadChange>, JsonRejection>,
+fn change(
+    cluster: &Cluster,
+    name: &str,
+    asked: Result<Json<WorkloadChange>, JsonRejection>,
 ) -> Result<Json<WorkloadState>, Refused> {
-    Ok(Json(cluster.change(&name, &change?.0)??))
+    Ok(Json(cluster.change(name, &asked?.0)??))
 }

@@ -32,7 +32,9 @@ impl Exposition {
     pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
         let pair = |(label, value): &(&str, &str)| format!("{label}=\"{}\"", escaped(value));
         let pairs: Vec<String> = labels.iter().map(pair).collect();
-        self.line(&format!("{name}{{{}}} {value}", pairs.join(",")));
+        let braced =
+            if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) };
+        self.line(&format!("{name}{braced} {value}"));
     }
 
     /// A line that is in the format already.

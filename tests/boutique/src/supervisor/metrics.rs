@@ -16,7 +16,9 @@ use crate::process_usage::ProcessUsage;
 use super::claim::Claim;
 use super::cluster::{Cluster, Told};
 use super::exposition::{Exposition, Kind};
+use super::node::node;
 use super::pod::PodState;
+use super::traffic::Traffic;
 
 /// How long a process may take to tell its counters.
 const SCRAPE: Duration = Duration::from_secs(2);
@@ -62,11 +64,13 @@ impl MetricsPage {
         let measured = join_all(pods.map(|(told, pod)| self.measured(told, pod))).await;
         let mut page = Exposition::default();
         containers(&mut page, &measured);
+        network(&mut page, &told);
         owners(&mut page, &told);
         replicas(&mut page, &told);
         claims(&mut page, &told);
         pod_states(&mut page, &measured);
         calls(&mut page, &measured);
+        node(&mut page);
         page.into_text()
     }
 
@@ -120,14 +124,35 @@ fn containers(page: &mut Exposition, measured: &[Measured<'_>]) {
     }
 }
 
+/// Of pods, not of containers, as cAdvisor tells it.
+fn network(page: &mut Exposition, told: &[Told]) {
+    type Value = fn(&Traffic) -> u64;
+    let metrics: [(&str, &str, Value); 2] = [
+        ("container_network_receive_bytes_total", "Bytes received by a pod", Traffic::received),
+        ("container_network_transmit_bytes_total", "Bytes sent by a pod", Traffic::transmitted),
+    ];
+    for (name, help, value) in metrics {
+        page.metric(name, Kind::Counter, help);
+        for one in told {
+            for pod in &one.pods {
+                let [namespace, name_of_pod, _] = labels(one, pod);
+                let labels = [namespace, name_of_pod, ("interface", "eth0")];
+                page.sample(name, &labels, value(&pod.traffic) as f64);
+            }
+        }
+    }
+}
+
 fn owners(page: &mut Exposition, told: &[Told]) {
     const POD: &str = "kube_pod_owner";
+    const REPLICA_SET: &str = "kube_replicaset_owner";
     page.metric(POD, Kind::Gauge, "The replica set of a pod");
     for one in told {
-        let owner = |pod| owner(one, ("pod", pod), ("ReplicaSet", &one.replica_set));
-        one.pods.iter().for_each(|pod| page.sample(POD, &owner(&pod.name), 1.0));
+        for pod in &one.pods {
+            let labels = owner(one, ("pod", &pod.name), ("ReplicaSet", &one.replica_set));
+            page.sample(POD, &labels, 1.0);
+        }
     }
-    const REPLICA_SET: &str = "kube_replicaset_owner";
     page.metric(REPLICA_SET, Kind::Gauge, "The Deployment of a replica set");
     for one in told {
         let owned = ("replicaset", one.replica_set.as_str());
@@ -194,17 +219,17 @@ fn claims(page: &mut Exposition, told: &[Told]) {
 
 fn pod_states(page: &mut Exposition, measured: &[Measured<'_>]) {
     const RESTARTS: &str = "kube_pod_container_status_restarts_total";
+    const READY: &str = "kube_pod_container_status_ready";
+    const STARTED: &str = "container_start_time_seconds";
     page.metric(RESTARTS, Kind::Counter, "How often a container was started again");
     for one in measured {
         page.sample(RESTARTS, &labels(one.told, one.pod), f64::from(one.pod.restarts));
     }
-    const READY: &str = "kube_pod_container_status_ready";
     page.metric(READY, Kind::Gauge, "Whether a container accepts connections");
     for one in measured {
         let ready = f64::from(u8::from(one.pod.ready.is_some()));
         page.sample(READY, &labels(one.told, one.pod), ready);
     }
-    const STARTED: &str = "container_start_time_seconds";
     page.metric(STARTED, Kind::Gauge, "When a container was started, in seconds since 1970");
     for one in measured {
         if let Some((_, started)) = one.pod.process {

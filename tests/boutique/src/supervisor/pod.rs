@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::generated_names::letters;
+use crate::peer::POD_IP;
 use crate::serve::Announcement;
 use crate::service_name::ServiceName;
+
+use super::traffic::{Addresses, Traffic};
 
 /// How long the first restart waits; each further one waits twice as long as the one before.
 const BACK_OFF: Duration = Duration::from_millis(250);
@@ -26,7 +29,7 @@ pub(super) struct Launcher {
     pub(super) program: PathBuf,
     pub(super) namespace: String,
     /// Where the balancer of each service listens.
-    pub(super) addresses: BTreeMap<ServiceName, SocketAddr>,
+    pub(super) balancers: BTreeMap<ServiceName, SocketAddr>,
 }
 
 /// A replica. Its name stays when its process is started again, as a pod's does when its container is.
@@ -34,6 +37,9 @@ pub(super) struct Launcher {
 pub(super) struct Pod {
     pub(super) name: String,
     pub(super) restarts: u32,
+    /// Its own, at which it serves and from which it calls.
+    address: IpAddr,
+    traffic: Arc<Traffic>,
     process: Option<Running>,
     start_at: Instant,
 }
@@ -64,13 +70,15 @@ pub(super) struct PodState {
     pub(super) process: Option<(u32, f64)>,
     /// Where it serves and its metrics are, once it is ready.
     pub(super) ready: Option<(SocketAddr, SocketAddr)>,
+    pub(super) traffic: Arc<Traffic>,
 }
 
 impl Pod {
     /// A pod of a replica set, whose process is still to be started.
-    pub(super) fn new(replica_set: &str, now: Instant) -> Self {
+    pub(super) fn new(replica_set: &str, addresses: &Addresses, now: Instant) -> Self {
+        let (address, traffic) = addresses.assign();
         let name = format!("{replica_set}-{}", letters(5));
-        Self { name, restarts: 0, process: None, start_at: now }
+        Self { name, restarts: 0, address, traffic, process: None, start_at: now }
     }
 
     /// Starts the process where there is none and it is time; notices where one has ended.
@@ -82,7 +90,7 @@ impl Pod {
             tracing::warn!(pod = self.name, restarts = self.restarts, "a process ended");
         }
         if self.process.is_none() && now >= self.start_at {
-            match launcher.start(service) {
+            match launcher.start(service, self.address) {
                 Ok(process) => self.process = Some(process),
                 Err(error) => {
                     tracing::error!(pod = self.name, %error, "a process cannot be started");
@@ -103,11 +111,13 @@ impl Pod {
             restarts: self.restarts,
             process: self.process.as_ref().map(started),
             ready: announced.map(|told| (told.address, told.metrics)),
+            traffic: self.traffic.clone(),
         }
     }
 
-    /// Asks the process, if there is one, to stop.
-    pub(super) fn end(self, now: Instant) -> Option<Ending> {
+    /// Gives its address back and asks the process, if there is one, to stop.
+    pub(super) fn end(self, addresses: &Addresses, now: Instant) -> Option<Ending> {
+        addresses.release(self.address);
         let mut process = self.process?;
         drop(process.input.take());
         Some(Ending { process, deadline: now + GRACE })
@@ -129,8 +139,8 @@ fn back_off(restarts: u32) -> Duration {
 }
 
 impl Launcher {
-    fn start(&self, service: ServiceName) -> io::Result<Running> {
-        let mut child = self.command(service).spawn()?;
+    fn start(&self, service: ServiceName, address: IpAddr) -> io::Result<Running> {
+        let mut child = self.command(service, address).spawn()?;
         let announced = Arc::<OnceLock<Announcement>>::default();
         if let Some(output) = child.stdout.take() {
             let announced = announced.clone();
@@ -141,17 +151,22 @@ impl Launcher {
         Ok(Running { child, input, announced, started: SystemTime::now() })
     }
 
-    fn command(&self, service: ServiceName) -> Command {
+    fn command(&self, service: ServiceName, address: IpAddr) -> Command {
         let mut command = Command::new(&self.program);
         command.args(["serve", service.as_str(), "--stop-with-input"]);
-        command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
+        let listen = SocketAddr::new(address, 0).to_string();
+        command.args(["--listen", &listen, "--metrics-listen", &listen]);
         command.args(["--namespace", &self.namespace]);
         for callee in service.callees() {
-            if let Some(address) = self.addresses.get(callee) {
+            if let Some(address) = self.balancers.get(callee) {
                 command.env(callee.address_variable(), address.to_string());
             }
         }
-        command.env_remove("PORT").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .env(POD_IP, address.to_string())
+            .env_remove("PORT")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         command
     }
 }
@@ -199,9 +214,10 @@ mod tests {
     fn a_service_is_told_of_its_callees_only() {
         let addresses = ServiceName::ALL.map(|service| (service, "127.0.0.1:9".parse().unwrap()));
         let (program, namespace) = ("boutique".into(), "shop".to_owned());
-        let launcher = Launcher { program, namespace, addresses: addresses.into() };
-        let command = launcher.command(ServiceName::Cart);
+        let launcher = Launcher { program, namespace, balancers: addresses.into() };
+        let command = launcher.command(ServiceName::Cart, [127, 64, 0, 1].into());
         let set: Vec<_> = command.get_envs().filter(|(_, value)| value.is_some()).collect();
-        assert_eq!(set, [("REDIS_ADDR".as_ref(), Some("127.0.0.1:9".as_ref()))]);
+        let of = |name: &'static str, value: &'static str| (name.as_ref(), Some(value.as_ref()));
+        assert_eq!(set, [of("POD_IP", "127.64.0.1"), of("REDIS_ADDR", "127.0.0.1:9")]);
     }
 }

@@ -12,6 +12,7 @@ use crate::service_name::ServiceName;
 
 use super::claim::{Claim, ClaimChange, ClaimError};
 use super::pod::{Ending, Launcher, Pod, PodState};
+use super::traffic::Addresses;
 
 /// Replicas of one service: each is a process of this machine.
 const MOST: usize = 20;
@@ -86,8 +87,8 @@ impl Workload {
     }
 
     /// Brings pods nearer to what is asked for.
-    pub(super) fn keep(&mut self, launcher: &Launcher, now: Instant) {
-        self.scale(now);
+    pub(super) fn keep(&mut self, launcher: &Launcher, addresses: &Addresses, now: Instant) {
+        self.scale(addresses, now);
         for pod in &mut self.pods {
             pod.keep(launcher, self.service, now);
         }
@@ -101,12 +102,12 @@ impl Workload {
     }
 
     /// New pods where there are too few; the newest end first where there are too many.
-    fn scale(&mut self, now: Instant) {
+    fn scale(&mut self, addresses: &Addresses, now: Instant) {
         while self.pods.len() < self.replicas {
-            self.pods.push(Pod::new(&self.replica_set, now));
+            self.pods.push(Pod::new(&self.replica_set, addresses, now));
         }
         let surplus = self.pods.split_off(self.replicas);
-        self.ending.extend(surplus.into_iter().filter_map(|pod| pod.end(now)));
+        self.ending.extend(surplus.into_iter().filter_map(|pod| pod.end(addresses, now)));
     }
 
     fn ready_addresses(&self) -> Vec<SocketAddr> {
@@ -123,9 +124,9 @@ impl Workload {
     }
 
     /// Asks all processes to stop, and to stay so.
-    pub(super) fn end(&mut self, now: Instant) {
+    pub(super) fn end(&mut self, addresses: &Addresses, now: Instant) {
         self.replicas = 0;
-        self.scale(now);
+        self.scale(addresses, now);
     }
 
     /// Whether all processes that were asked to stop have.
@@ -176,14 +177,15 @@ mod tests {
 
     #[test]
     fn pods_are_named_after_their_replica_set_and_the_newest_goes_first() {
+        let addresses = Addresses::default();
         let mut cart = Workload::new(ServiceName::Cart);
         cart.change(&change(r#"{"replicas": 3}"#)).unwrap();
-        cart.scale(Instant::now());
+        cart.scale(&addresses, Instant::now());
         let names = |cart: &Workload| cart.pods().into_iter().map(|p| p.name).collect::<Vec<_>>();
         let three = names(&cart);
         assert!(three.iter().all(|name| name.starts_with(cart.replica_set())), "{three:?}");
         cart.change(&change(r#"{"replicas": 1}"#)).unwrap();
-        cart.scale(Instant::now());
+        cart.scale(&addresses, Instant::now());
         assert_eq!(names(&cart), three[..1]);
     }
 }

@@ -113,9 +113,9 @@ impl Shop {
         Answer::of(self.client.get(format!("{}{path}", self.control))).await
     }
 
-    pub(crate) async fn put(&self, workload: &str, body: &'static str) -> Answer {
+    pub(crate) async fn put(&self, workload: &str, body: &str) -> Answer {
         let request = self.client.put(format!("{}/workloads/{workload}", self.control));
-        Answer::of(request.header("content-type", "application/json").body(body)).await
+        Answer::of(request.header("content-type", "application/json").body(body.to_owned())).await
     }
 
     /// Waits until so many replicas are ready.
