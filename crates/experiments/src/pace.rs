@@ -12,7 +12,7 @@ use crate::run::ExperimentError;
 use crate::{Bed, Measure, Timing, WorkloadState};
 
 /// Pause between two looks at the bed.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What is waited for, and where.
 #[derive(Clone, Copy)]
