@@ -436,3 +436,16 @@ async fn a_query_that_is_off_is_not_asked_and_one_of_ones_own_is() {
     let of = |name: &str| asked.iter().filter(|query| query.contains(name)).count();
     assert_eq!((of("istio_requests_total{"), of("restarts_total"), of("working_set")), (0, 0, 0));
 }
+
+#[tokio::test]
+async fn where_usage_owners_claims_and_replicas_are_all_there_is_a_chunk_takes_three_queries() {
+    let names = r#"{"status":"success","data":["container_cpu_usage_seconds_total",
+        "container_memory_working_set_bytes","kube_deployment_status_replicas_ready","kube_pod_owner",
+        "kube_replicaset_owner","kube_pod_container_resource_requests","kube_pod_container_resource_limits"]}"#;
+    let fake = Fake::start_with_names(names, about_cpu).await;
+    let source = PrometheusSource::new(fake.config()).unwrap();
+    source.begin(&lookback()).await.unwrap();
+    assert_eq!(fake.seen().len(), 4, "owners of pods and of ReplicaSets, requests, limits");
+    source.collect_scope("shop", &lookback()).await.unwrap();
+    assert_eq!(fake.seen().len(), 4 + 3, "CPU, memory, replicas");
+}
