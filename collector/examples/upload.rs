@@ -117,7 +117,7 @@ async fn serve(file: &Path, delay: Duration) -> anyhow::Result<()> {
 async fn send(address: &str, samples: usize) -> anyhow::Result<()> {
     let rows = samples / Signal::ALL.len();
     let series = |signal: Signal| {
-        let value = |row: usize| Some((row % 1440) as f64 + signal as u8 as f64);
+        let value = |row: usize| Some((row % 1440) as f64 + f64::from(signal as u8));
         Series::new(Timestamp::UNIX_EPOCH, Step::MINUTE, (0..rows).map(value).collect())
     };
     let mut signals = BTreeMap::new();

@@ -22,7 +22,7 @@ use crate::incremental::{self, Wanted, observations};
 use crate::metrics::CollectorMetrics;
 use crate::records::{Record, Records};
 use crate::report::DatasetReport;
-use crate::schedule::{Due, Trained};
+use crate::schedule::{ByAge, Due, Trained};
 use crate::train::{TrainError, TrainingData, TrainingOptions, train_worker};
 
 /// How often is looked whether a workload has changed: its last day has to be read for that.
@@ -204,8 +204,9 @@ impl Collector {
     fn may_be_due(&self, workload: &WorkloadRef, now: Timestamp) -> bool {
         let Record { trained, looked, .. } = self.records.of(workload);
         match self.config.training.due_by_age(trained.as_ref(), now) {
-            Some(decided) => decided.is_some(),
-            None => looked.is_none_or(|looked| now.duration_since(looked) >= LOOK_EVERY),
+            ByAge::Due(_) => true,
+            ByAge::TooEarly => false,
+            ByAge::Open => looked.is_none_or(|looked| now.duration_since(looked) >= LOOK_EVERY),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mora_core::{Dataset, Expected, Mark, MarkKind, QualityGates, QualityReport, Series, Signal};
+use mora_core::{Dataset, Lookback, Mark, MarkKind, QualityGates, QualityReport, Series, Signal};
 
 /// How good a dataset is.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +20,7 @@ impl DatasetReport {
         let end = dataset.end();
         let judge = |series: &Series| {
             let to = end.unwrap_or_else(|| series.end());
-            gates.judge(series, &Expected { from: series.start(), to, step: series.step() })
+            gates.judge(series, &Lookback { from: series.start(), to, step: series.step() })
         };
         let signals = dataset.signals();
         let signals = signals.iter().map(|(signal, series)| (*signal, judge(series))).collect();

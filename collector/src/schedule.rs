@@ -90,27 +90,36 @@ impl fmt::Display for Due {
     }
 }
 
+/// What the age of a training says about the next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum ByAge {
+    /// It is time.
+    Due(Due),
+    /// It is too early, whatever the data says.
+    TooEarly,
+    /// The data decides.
+    Open,
+}
+
 impl TrainingConfig {
-    /// Whether age alone decides: `Some` with the decision, or `None` where the data has to be looked at.
-    pub(crate) fn due_by_age(
-        &self,
-        before: Option<&Trained>,
-        now: Timestamp,
-    ) -> Option<Option<Due>> {
-        let Some(before) = before else { return Some(Some(Due::First)) };
+    /// What age alone says; the data has to be looked at where that is nothing.
+    pub(crate) fn due_by_age(&self, before: Option<&Trained>, now: Timestamp) -> ByAge {
+        let Some(before) = before else { return ByAge::Due(Due::First) };
         let age = now.duration_since(before.at);
         if age >= SignedDuration::from_hours(i64::from(self.every_hours)) {
-            return Some(Some(Due::Age { hours: age.as_secs_f64() / 3600.0 }));
+            return ByAge::Due(Due::Age { hours: age.as_secs_f64() / 3600.0 });
         }
         let early = age < SignedDuration::from_hours(i64::from(self.pause_hours));
-        early.then_some(None)
+        if early { ByAge::TooEarly } else { ByAge::Open }
     }
 
     /// Why a worker trained as `before` is to be trained as `seen`; `None` where it need not be.
     #[must_use]
     pub fn due(&self, before: Option<&Trained>, seen: &Trained) -> Option<Due> {
-        if let Some(decided) = self.due_by_age(before, seen.at) {
-            return decided;
+        match self.due_by_age(before, seen.at) {
+            ByAge::Due(due) => return Some(due),
+            ByAge::TooEarly => return None,
+            ByAge::Open => {}
         }
         let before = before?;
         let drift = self.drift(before, seen).map(|ratio| Due::Drift { ratio });

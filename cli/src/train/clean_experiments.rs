@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use mora_collector::SourceError;
-use mora_core::{Expected, Step};
+use mora_core::{Lookback, Step};
 use mora_experiments::{
     Bed, BedName, CellOutcome, Ended, Experiment, ExperimentsConfig, Foreign, JMeter,
     KubernetesBed, Measure, Plan, ProcessBed, Restored, Results, Setup, isolate, restore,
@@ -119,7 +119,7 @@ async fn measured(config: &CleanExperimentsConfig) -> anyhow::Result<Measured> {
 async fn look(measure: &Measured, namespace: &str, step: Step) -> Result<(), Foreign> {
     let to = Timestamp::now();
     let from = to.saturating_sub(SignedDuration::from_mins(5).max(step.times(LOOK_STEPS)))?;
-    measure.datasets(namespace, &Expected { from, to, step }).await.map(drop)
+    measure.datasets(namespace, &Lookback { from, to, step }).await.map(drop)
 }
 
 async fn plan(

@@ -2,10 +2,8 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use mora_collector::{
-    Lookback, MetricsSource, PrometheusConfig, PrometheusError, PrometheusSource,
-};
-use mora_core::{Dataset, Expected};
+use mora_collector::{MetricsSource, PrometheusConfig, PrometheusError, PrometheusSource};
+use mora_core::{Dataset, Lookback};
 use mora_experiments::{Foreign, Measure};
 
 /// A Prometheus that is asked for a namespace.
@@ -27,14 +25,13 @@ impl Measure for Measured {
     fn datasets<'a>(
         &'a self,
         namespace: &'a str,
-        expected: &'a Expected,
+        expected: &'a Lookback,
     ) -> BoxFuture<'a, Result<Vec<Dataset>, Foreign>> {
         async move {
             let namespaces = vec![namespace.to_owned()];
             let source =
                 PrometheusSource::new(PrometheusConfig { namespaces, ..self.config.clone() })?;
-            let Expected { from, to, step } = *expected;
-            Ok(source.collect(&Lookback { from, to, step }).await?)
+            Ok(source.collect(expected).await?)
         }
         .boxed()
     }

@@ -68,7 +68,7 @@ fn reasons(outcome: &CellOutcome) -> String {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use mora_core::{Expected, Step};
+    use mora_core::{Lookback, Step};
     use mora_experiments::{Cell, Figures, Latency, LoadReport};
 
     use super::*;
@@ -95,7 +95,7 @@ mod tests {
             memory_bytes: Some(3_145_728.0),
             request_rate: None,
         };
-        let expected = Expected { from: now, to: now, step: Step::MINUTE };
+        let expected = Lookback { from: now, to: now, step: Step::MINUTE };
         let reasons: Vec<String> = reasons.iter().map(|text| (*text).to_owned()).collect();
         let accepted = reasons.is_empty();
         let notes = Vec::new();

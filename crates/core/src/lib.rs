@@ -42,9 +42,7 @@ pub use plan::{
     AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
     Plan, PlanStatus, Recommendation, Source, Target,
 };
-pub use quality::{
-    Expected, QualityFault, QualityGates, QualityGatesError, QualityReport, SeriesQuality,
-};
+pub use quality::{QualityFault, QualityGates, QualityGatesError, QualityReport, SeriesQuality};
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};
 pub use risk::{RequestRecord, RiskPrice, RiskPriceError};

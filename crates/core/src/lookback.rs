@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Step;
 
 /// How much history is wanted, and how densely: the multiples of `step` since the Unix epoch that lie
 /// at or after `from` and before `to`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lookback {
     /// First instant.
     pub from: Timestamp,

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Series, Step};
+use crate::{Lookback, Series};
 
 /// Fewest observations stability is judged by: two always lie close or far by chance.
 const FEWEST_FOR_STABILITY: usize = 3;
@@ -40,27 +39,6 @@ impl Default for QualityGates {
     }
 }
 
-/// The instants at which a series was expected: the multiples of `step` at or after `from` and before `to`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expected {
-    /// First instant.
-    pub from: Timestamp,
-    /// The instant after the last.
-    pub to: Timestamp,
-    /// Spacing.
-    pub step: Step,
-}
-
-impl Expected {
-    /// Number of steps.
-    #[must_use]
-    pub fn steps(&self) -> usize {
-        let width = i64::from(self.step.seconds());
-        let ceiled = |time: Timestamp| -(-time.as_second()).div_euclid(width);
-        usize::try_from(ceiled(self.to) - ceiled(self.from)).unwrap_or(0)
-    }
-}
-
 /// How good a series is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SeriesQuality {
@@ -80,7 +58,7 @@ pub struct SeriesQuality {
 impl SeriesQuality {
     /// The quality of `series` where it was `expected`, with the variation of the last `stable_seconds` of that.
     #[must_use]
-    pub fn of(series: &Series, expected: &Expected, stable_seconds: u32) -> Self {
+    pub fn of(series: &Series, expected: &Lookback, stable_seconds: u32) -> Self {
         let series = series.between(expected.from, expected.to);
         let observed = series.observed().count();
         let steps = expected.steps();
@@ -204,7 +182,7 @@ impl QualityGates {
 
     /// What the gates say of `series` where it was `expected`.
     #[must_use]
-    pub fn judge(&self, series: &Series, expected: &Expected) -> QualityReport {
+    pub fn judge(&self, series: &Series, expected: &Lookback) -> QualityReport {
         let quality = SeriesQuality::of(series, expected, self.stable_seconds);
         let SeriesQuality { completeness, missing, variation, .. } = quality;
         let incomplete = (completeness < self.completeness)

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mora_core::{Dataset, Indicator, Series};
+use mora_core::{Dataset, Series};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
@@ -100,20 +100,15 @@ pub(crate) fn rows(datasets: &[Dataset]) -> Vec<Row> {
             (("replicas", "pods"), &dataset.replicas),
         ];
         for (metric, series) in whole {
-            series.iter().for_each(|series| add(("", ""), metric, series));
+            if let Some(series) = series {
+                add(("", ""), metric, series);
+            }
         }
         for (indicator, series) in &dataset.indicators {
-            add(("", ""), (indicator.as_str(), unit(*indicator)), series);
+            add(("", ""), (indicator.as_str(), indicator.unit()), series);
         }
     }
     rows
-}
-
-const fn unit(indicator: Indicator) -> &'static str {
-    match indicator {
-        Indicator::LatencyP95 => "s",
-        _ => "ratio",
-    }
 }
 
 /// `rows` of `cell` as CSV with a header; times are RFC 3339.

@@ -1,6 +1,6 @@
 //! Whether what a cell measured can be learned from.
 
-use mora_core::{Dataset, Expected, QualityFault, QualityGates, Series, Signal, WorkloadRef};
+use mora_core::{Dataset, Lookback, QualityFault, QualityGates, Series, Signal, WorkloadRef};
 use serde::{Deserialize, Serialize};
 
 use crate::{LoadReport, WorkloadState};
@@ -32,7 +32,7 @@ pub struct Observation<'a> {
     /// Replicas it was to have.
     pub replicas: u32,
     /// The steady part of the load.
-    pub expected: &'a Expected,
+    pub expected: &'a Lookback,
     /// What was observed in it, of every workload.
     pub datasets: &'a [Dataset],
     /// How the workloads were while the load ran.
@@ -82,7 +82,7 @@ fn replicas(dataset: &Dataset, wanted: u32) -> Option<String> {
         .then(|| format!("{ran} replicas of {} ran where {wanted} should", dataset.workload))
 }
 
-fn series(dataset: &Dataset, expected: &Expected, gates: &QualityGates) -> Vec<String> {
+fn series(dataset: &Dataset, expected: &Lookback, gates: &QualityGates) -> Vec<String> {
     let signals = dataset.signals();
     let mut reasons = Vec::new();
     for signal in Signal::ALL {
@@ -100,7 +100,7 @@ fn series(dataset: &Dataset, expected: &Expected, gates: &QualityGates) -> Vec<S
 fn faults(
     signal: Signal,
     series: &Series,
-    expected: &Expected,
+    expected: &Lookback,
     gates: &QualityGates,
 ) -> Vec<String> {
     let sentence = |fault: &QualityFault| format!("{}: {fault}", name(signal));

@@ -1,7 +1,7 @@
 //! Where measurements come from.
 
 use futures::future::BoxFuture;
-use mora_core::{Dataset, Expected};
+use mora_core::{Dataset, Lookback};
 
 /// An error of what stands behind a trait of this crate.
 pub type Foreign = Box<dyn std::error::Error + Send + Sync>;
@@ -14,7 +14,7 @@ pub trait Measure: Send + Sync {
     fn datasets<'a>(
         &'a self,
         namespace: &'a str,
-        expected: &'a Expected,
+        expected: &'a Lookback,
     ) -> BoxFuture<'a, Result<Vec<Dataset>, Foreign>>;
 
     /// Where the measurements come from, for people; no secrets.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use mora_core::{Expected, Series, SeriesQuality, Signal, WorkloadRef};
+use mora_core::{Lookback, Series, SeriesQuality, Signal, WorkloadRef};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -76,7 +76,7 @@ impl Waiting<'_> {
         let window = self.timing.settle_window_seconds;
         let to = Timestamp::now();
         let from = to.saturating_sub(SignedDuration::from_secs(i64::from(window)))?;
-        let expected = Expected { from, to, step: self.timing.step() };
+        let expected = Lookback { from, to, step: self.timing.step() };
         let datasets = measure.datasets(self.target.namespace(), &expected).await?;
         let dataset = datasets.iter().find(|d| d.workload == *self.target);
         let cpu = dataset.and_then(|d| d.signals().remove(&Signal::Cpu));
@@ -101,7 +101,7 @@ impl Waiting<'_> {
     pub(crate) async fn collected(
         &self,
         measure: &dyn Measure,
-        expected: &Expected,
+        expected: &Lookback,
     ) -> Result<Vec<mora_core::Dataset>, ExperimentError> {
         let deadline = Instant::now() + seconds(self.timing.collect_seconds);
         loop {
@@ -120,7 +120,7 @@ impl Waiting<'_> {
         }
     }
 
-    fn reaches_end(&self, datasets: &[mora_core::Dataset], expected: &Expected) -> bool {
+    fn reaches_end(&self, datasets: &[mora_core::Dataset], expected: &Lookback) -> bool {
         let dataset = datasets.iter().find(|d| d.workload == *self.target);
         let ends = |series: &Series| {
             let last = expected.to.saturating_sub(expected.step.times(1));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use mora_core::{Dataset, Expected};
+use mora_core::{Dataset, Lookback};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
@@ -190,7 +190,7 @@ impl Experiment<'_> {
     fn verdict(
         &self,
         states: &[WorkloadState],
-        (datasets, expected, load): (&[Dataset], &Expected, &LoadReport),
+        (datasets, expected, load): (&[Dataset], &Lookback, &LoadReport),
         replicas: u32,
     ) -> Vec<String> {
         let target = &self.plan.setup.target;
@@ -234,7 +234,7 @@ impl Experiment<'_> {
     }
 
     /// From the end of the warm-up to the end of the load, which may be earlier than it was to be.
-    fn steady_part(&self, load: &LoadReport) -> Expected {
+    fn steady_part(&self, load: &LoadReport) -> Lookback {
         let timing = &self.plan.setup.timing;
         let after = |count: u32| {
             let length = SignedDuration::from_secs(i64::from(count));
@@ -242,7 +242,7 @@ impl Experiment<'_> {
         };
         let from = after(timing.ramp_seconds + timing.warm_seconds);
         let to = after(timing.ramp_seconds + timing.warm_seconds + timing.steady_seconds);
-        Expected { from, to: to.min(load.ended), step: timing.step() }
+        Lookback { from, to: to.min(load.ended), step: timing.step() }
     }
 
     /// Makes `change` once the journal tells of it.

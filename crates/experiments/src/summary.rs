@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mora_core::{Dataset, Expected, SeriesQuality, Signal, WorkloadRef};
+use mora_core::{Dataset, Lookback, SeriesQuality, Signal, WorkloadRef};
 use serde::{Deserialize, Serialize};
 
 use crate::gates::mean;
@@ -28,7 +28,7 @@ impl Figures {
     pub fn of(
         target: &WorkloadRef,
         datasets: &[Dataset],
-        expected: &Expected,
+        expected: &Lookback,
         stable_seconds: u32,
     ) -> Self {
         let Some(dataset) = datasets.iter().find(|d| d.workload == *target) else {
@@ -54,7 +54,7 @@ pub struct Attempt {
     /// When it ended.
     pub ended: Timestamp,
     /// The steady part of the load.
-    pub expected: Expected,
+    pub expected: Lookback,
     /// What the load did.
     pub load: LoadReport,
     /// What was measured.

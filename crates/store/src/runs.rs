@@ -43,20 +43,19 @@ impl Run {
         values.filter_map(move |(index, value)| Some((second(index), (*value)?)))
     }
 
-    /// Appends `next`, which continues this after at most `gap` seconds at the same step; gives it back where it does not.
-    fn append(&mut self, next: Self, gap: i64) -> Result<(), Self> {
+    /// Whether `next` continues this after at most `gap` seconds, on the same grid.
+    fn is_continued_by(&self, next: &Self, gap: i64) -> bool {
         let missing = next.start - self.end();
-        let step = i64::from(self.step);
-        let continues = (&next.workload, &next.what, next.step)
-            == (&self.workload, &self.what, self.step)
+        (&next.workload, &next.what, next.step) == (&self.workload, &self.what, self.step)
             && (0..=gap).contains(&missing)
-            && missing % step == 0;
-        if !continues {
-            return Err(next);
-        }
-        self.values.extend((0..missing / step).map(|_| None));
+            && missing % i64::from(self.step) == 0
+    }
+
+    /// Appends `next`, which continues this.
+    fn append(&mut self, next: Self) {
+        let missing = (next.start - self.end()) / i64::from(self.step);
+        self.values.extend((0..missing).map(|_| None));
         self.values.extend(next.values);
-        Ok(())
     }
 }
 
@@ -69,20 +68,14 @@ const GAP_WITHIN_RUN: i64 = 6 * 3600;
 pub(crate) fn joined(runs: impl IntoIterator<Item = Run>) -> Vec<Run> {
     let mut joined: Vec<Run> = Vec::new();
     for run in runs {
-        let Some(last) = joined.last_mut() else {
-            joined.push(run);
-            continue;
-        };
-        let repeats = matches!(run.what, What::Claim { .. })
-            && last.what == run.what
-            && last.values == run.values;
-        if repeats {
-            continue;
-        }
-        let apart = matches!(run.what, What::Claim { .. } | What::OomKill { .. });
-        match if apart { Err(run) } else { last.append(run, GAP_WITHIN_RUN) } {
-            Ok(()) => {}
-            Err(run) => joined.push(run),
+        let is_claim = matches!(run.what, What::Claim { .. });
+        let is_kill = matches!(run.what, What::OomKill { .. });
+        match joined.last_mut() {
+            Some(last) if is_claim && last.what == run.what && last.values == run.values => {}
+            Some(last) if !is_claim && !is_kill && last.is_continued_by(&run, GAP_WITHIN_RUN) => {
+                last.append(run);
+            }
+            _ => joined.push(run),
         }
     }
     joined

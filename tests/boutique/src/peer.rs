@@ -153,7 +153,7 @@ fn source_address() -> Result<Option<IpAddr>, PeerError> {
 
 /// A status that this side made of a transport's error; those of the callee have no source.
 fn connection_failed(status: &Status) -> bool {
-    status.source().is_some_and(|source| source.is::<tonic::transport::Error>())
+    status.source().is_some_and(<dyn std::error::Error>::is::<tonic::transport::Error>)
 }
 
 #[cfg(test)]
@@ -197,7 +197,8 @@ mod tests {
         assert!(peer.lines.iter().is_sorted_by(|a, b| until(a) < until(b)));
         let mut first = peer.lines[0].lock().unwrap();
         let before = first.until;
-        let _young = first.channel(&peer.endpoint, before - Duration::from_millis(1));
+        let _young =
+            first.channel(&peer.endpoint, before.checked_sub(Duration::from_millis(1)).unwrap());
         assert_eq!(first.until, before);
         let _old = first.channel(&peer.endpoint, before);
         assert_eq!(first.until, before + CONNECTION_AGE);

@@ -56,12 +56,11 @@ impl Visitor<'_> for OffOrQuery {
 pub(super) fn check(settings: &BTreeMap<String, QuerySetting>) -> Result<(), PrometheusError> {
     let metrics = catalogue();
     for (name, setting) in settings {
-        let problem = match metrics.iter().find(|metric| metric.name == name) {
-            Some(metric) => problem(metric, setting),
-            None => {
-                let known: Vec<&str> = metrics.iter().map(|metric| metric.name).collect();
-                Some(format!("there is no such metric; there are {}", known.join(", ")))
-            }
+        let problem = if let Some(metric) = metrics.iter().find(|metric| metric.name == name) {
+            problem(metric, setting)
+        } else {
+            let known: Vec<&str> = metrics.iter().map(|metric| metric.name).collect();
+            Some(format!("there is no such metric; there are {}", known.join(", ")))
         };
         if let Some(problem) = problem {
             return Err(PrometheusError::Query { name: name.clone(), problem });
@@ -75,7 +74,6 @@ fn problem(metric: &Metric, setting: &QuerySetting) -> Option<String> {
         QuerySetting::Off if metric.needed => {
             Some("nothing can be recommended without it; give a query or leave it out".to_owned())
         }
-        QuerySetting::Off => None,
         QuerySetting::Own(_) if metric.name == "request_rate" => Some(
             "write it under source.prometheus.traffic as `custom`, with the labels that name callee and caller"
                 .to_owned(),
@@ -84,7 +82,7 @@ fn problem(metric: &Metric, setting: &QuerySetting) -> Option<String> {
             let placed = promql.contains("$namespace");
             (!placed).then(|| "the query must hold $namespace, so that namespaces are not mixed".to_owned())
         }
-        QuerySetting::Own(_) => None,
+        QuerySetting::Off | QuerySetting::Own(_) => None,
     }
 }
 

@@ -11,12 +11,12 @@ pub(crate) fn at(second: i64) -> Timestamp {
 }
 
 /// Twenty steps of 15 s from the epoch.
-pub(crate) fn five_minutes() -> Expected {
-    Expected { from: at(0), to: at(300), step: Step::from_seconds(15).unwrap() }
+pub(crate) fn five_minutes() -> Lookback {
+    Lookback { from: at(0), to: at(300), step: Step::from_seconds(15).unwrap() }
 }
 
 /// `pods` pods of `name` that use `cores` each over the `expected` time.
-pub(crate) fn dataset(name: &str, pods: u32, cores: f64, expected: &Expected) -> Dataset {
+pub(crate) fn dataset(name: &str, pods: u32, cores: f64, expected: &Lookback) -> Dataset {
     let series = |value: f64| {
         Series::new(expected.from, expected.step, vec![Some(value); expected.steps()]).unwrap()
     };
@@ -60,7 +60,7 @@ pub(crate) fn state(name: &str, replicas: u32, limit: u64) -> WorkloadState {
     }
 }
 
-fn verdict(datasets: &[Dataset], load: &LoadReport, expected: &Expected) -> Vec<String> {
+fn verdict(datasets: &[Dataset], load: &LoadReport, expected: &Lookback) -> Vec<String> {
     let target = "shop/frontend".parse().unwrap();
     let states = [state("shop/frontend", 2, 500), state("shop/cart", 1, 500)];
     let observation =
@@ -95,7 +95,7 @@ fn every_gate_gives_its_own_reason() {
         verdict(&[], &load(1000, 0), &expected),
         ["nothing was measured of shop/Deployment/frontend"]
     );
-    let nothing = Expected { to: at(0), ..expected };
+    let nothing = Lookback { to: at(0), ..expected };
     assert_eq!(
         verdict(&[steady], &load(1000, 0), &nothing),
         ["the load ended before its steady part began"]

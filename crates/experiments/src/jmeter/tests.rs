@@ -10,7 +10,7 @@ use super::*;
 
 const HEADER: &str =
     "timeStamp,elapsed,label,responseCode,responseMessage,threadName,success,failureMessage,bytes";
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// A folder with a plan and a `jmeter` that does what `script` says; `$samples` and `$log` are its files.
 struct Fake {

@@ -144,7 +144,7 @@ impl Measure for World {
     fn datasets<'a>(
         &'a self,
         _: &'a str,
-        expected: &'a Expected,
+        expected: &'a Lookback,
     ) -> BoxFuture<'a, Result<Vec<Dataset>, Foreign>> {
         async move {
             let measured = self.call(|| {

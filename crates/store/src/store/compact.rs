@@ -50,7 +50,7 @@ impl Store {
             seal(&folder, number, before, rounds.collect())?;
             *files = DayFiles { sealed: Some(number), rounds: Vec::new() };
         } else {
-            merge(rounds.collect(), &folder.round(number))?;
+            merge(&rounds.collect::<Vec<_>>(), &folder.round(number))?;
             files.rounds = vec![number];
         }
         manifest.save(&self.root)?;
@@ -73,7 +73,7 @@ fn seal(
         sources.extend(workloads.iter().map(|workload| folder.sealed_file(before, workload)));
     }
     let mut folders = Vec::new();
-    by_workload(sources, |workload, runs| {
+    by_workload(&sources, |workload, runs| {
         let path = folder.sealed_file(number, workload);
         let parent = path.parent().unwrap_or(&path).to_owned();
         if folders.last() != Some(&parent) {
@@ -97,7 +97,7 @@ fn write(path: &Path, runs: Vec<Run>) -> Result<(), StoreError> {
     writer.finish()
 }
 
-fn merge(rounds: Vec<PathBuf>, to: &Path) -> Result<(), StoreError> {
+fn merge(rounds: &[PathBuf], to: &Path) -> Result<(), StoreError> {
     let mut writer = Writer::create(to, VALUES_PER_GROUP)?;
     by_workload(rounds, |_, runs| runs.into_iter().try_for_each(|run| writer.add(run)))?;
     writer.finish()
@@ -106,7 +106,7 @@ fn merge(rounds: Vec<PathBuf>, to: &Path) -> Result<(), StoreError> {
 /// Calls `each` with the runs of one workload after the other, joined and in order; a row group of each file is in
 /// memory.
 fn by_workload(
-    paths: Vec<PathBuf>,
+    paths: &[PathBuf],
     mut each: impl FnMut(&WorkloadRef, Vec<Run>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut readers =

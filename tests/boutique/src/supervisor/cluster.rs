@@ -74,7 +74,12 @@ impl Cluster {
     fn have_ended(&self) -> bool {
         let now = Instant::now();
         // All of them, so that each notices when its time is over.
-        self.workloads().iter_mut().fold(true, |all, workload| workload.has_ended(now) && all)
+        // Each is asked, also after one that has not: asking is what ends them.
+        let mut all = true;
+        for workload in self.workloads().iter_mut() {
+            all &= workload.has_ended(now);
+        }
+        all
     }
 
     /// Where the ready replicas of a service are, as it changes.
