@@ -37,7 +37,7 @@ impl Context {
         namespace: &str,
         whole: &Lookback,
     ) -> Result<Self, PrometheusError> {
-        let presence = look_for(config, namespace, whole).await;
+        let presence = look_for(config, namespace, whole).await?;
         let scrape_seconds = config.scrape_interval_seconds;
         // What holds at the end is looked for within a few scrapes of it, however wide a step is.
         let filling = Filling {
@@ -65,7 +65,13 @@ impl Context {
 }
 
 /// Which metrics there are; unknown where that is not told, so that everything is asked for.
-async fn look_for(config: &PrometheusConfig, namespace: &str, whole: &Lookback) -> Presence {
+///
+/// Fails where credentials are wanted: no query would be answered either.
+async fn look_for(
+    config: &PrometheusConfig,
+    namespace: &str,
+    whole: &Lookback,
+) -> Result<Presence, PrometheusError> {
     let names = match Metadata::connect(config) {
         Ok(metadata) => {
             let selector = Presence::selector(namespace);
@@ -74,10 +80,11 @@ async fn look_for(config: &PrometheusConfig, namespace: &str, whole: &Lookback) 
         Err(error) => Err(error),
     };
     match names {
-        Ok(names) => Presence(Some(BTreeSet::from_iter(names))),
+        Ok(names) => Ok(Presence(Some(BTreeSet::from_iter(names)))),
+        Err(error @ PrometheusError::Unauthorized { .. }) => Err(error),
         Err(error) => {
             tracing::debug!(namespace, "asking for every metric: {error}");
-            Presence::default()
+            Ok(Presence::default())
         }
     }
 }
