@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::StreamExt;
 use mora_core::{Mark, MarkKind, QualityReport, Series, Signal, WorkloadRef};
 use mora_proto::v1::collector_service_server::{CollectorService, CollectorServiceServer};
 use mora_proto::{dataset_parts, required, timestamp_to_wire, v1};
@@ -15,6 +16,8 @@ use tonic::{Request, Response, Status};
 use crate::quality::quality;
 use crate::{Collector, WorkloadState};
 
+/// Histories read from the store at once.
+const READ_AT_ONCE: usize = 4;
 const SERVICES: [&str; 1] = ["mora.v1.CollectorService"];
 
 /// Serves what `collector` has observed on `server` until `stop` is cancelled.
@@ -46,12 +49,18 @@ impl CollectorService for Service {
         request: Request<v1::ListWorkloadsRequest>,
     ) -> Result<Response<v1::ListWorkloadsResponse>, Status> {
         let namespace = request.into_inner().namespace;
+        let wanted =
+            |workload: &WorkloadRef| namespace.is_empty() || workload.namespace() == namespace;
+        let workloads = self.0.jobs().into_iter().map(|(workload, _)| workload).filter(wanted);
+        // Each is read from the store.
+        let states = workloads.map(|workload| {
+            let collector = self.0.clone();
+            async move { collector.state(&workload).await }
+        });
+        let mut states = futures::stream::iter(states).buffered(READ_AT_ONCE);
         let mut workloads = Vec::new();
-        for (workload, _) in self.0.jobs() {
-            if namespace.is_empty() || workload.namespace() == namespace {
-                let state = self.0.state(&workload).await.map_err(|error| unreadable(&error))?;
-                workloads.extend(state.map(status_to_wire));
-            }
+        while let Some(state) = states.next().await {
+            workloads.extend(state.map_err(|error| unreadable(&error))?.map(status_to_wire));
         }
         Ok(Response::new(v1::ListWorkloadsResponse { workloads }))
     }
