@@ -45,14 +45,12 @@ impl Asking<'_> {
         for metric in presence.candidates(metrics, namespace, assembly) {
             let queries = mesh_queries(metric, namespace, &window);
             if self.add_requests(&queries, assembly).await? {
-                tracing::info!(namespace, "requests are read from {}", metric.as_str());
+                presence.tell(namespace, &format!("requests are read from {}", metric.as_str()));
                 return self.add_indicators(&queries, assembly).await;
             }
         }
-        tracing::info!(
-            namespace,
-            "no metric of requests knows any workload; see source.prometheus.traffic"
-        );
+        let none = "no metric of requests knows any workload; see source.prometheus.traffic";
+        presence.tell(namespace, none);
         Ok(())
     }
 

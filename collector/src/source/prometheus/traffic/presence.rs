@@ -1,6 +1,7 @@
 //! Which metrics of requests are there.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::answer::Labelled;
 use super::super::api::{Api, Metadata};
@@ -20,9 +21,18 @@ pub(in super::super) struct TrafficPresence {
     /// Series shortly before the end of the lookback, by metric and callee; `None` where that was not asked because
     /// there is nothing to choose from.
     seen: Option<Vec<Labelled>>,
+    /// Whether the log has what was found: one line for a collection, not for each of its chunks.
+    told: AtomicBool,
 }
 
 impl TrafficPresence {
+    /// Writes `found` to the log, the first time.
+    pub(super) fn tell(&self, namespace: &str, found: &str) {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            tracing::info!(namespace, "{found}");
+        }
+    }
+
     /// Asks which of the configured metrics there were over `lookback`, and which had series about `namespace` within the
     /// hour before its end.
     pub(in super::super) async fn look_for(
@@ -32,10 +42,10 @@ impl TrafficPresence {
         lookback: &Lookback,
     ) -> Result<Self, PrometheusError> {
         if config.queries.get("request_rate") == Some(&QuerySetting::Off) {
-            return Ok(Self { names: None, seen: None });
+            return Ok(Self { names: None, seen: None, told: AtomicBool::new(false) });
         }
         let names = names(config, lookback).await;
-        let known = Self { names, seen: None };
+        let known = Self { names, seen: None, told: AtomicBool::new(false) };
         let there: Vec<TrafficMetric> =
             config.traffic.iter().filter(|metric| known.may_have(metric)).cloned().collect();
         let presence = queries::presence(&there, namespace).filter(|_| there.len() > 1);
