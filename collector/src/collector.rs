@@ -230,11 +230,7 @@ impl Collector {
         let (seen, faults) = (Trained::with(dataset, now), report.faults());
         let due =
             self.config.training.due(self.records.of(&dataset.workload).trained.as_ref(), &seen);
-        self.records.change(&dataset.workload, |record| {
-            record.looked = Some(now);
-            record.faults.clone_from(&faults);
-            record.due = due;
-        });
+        self.records.change(&dataset.workload, |record| record.looked = Some(now));
         let Some(due) = due else { return Ended::NotDue };
         if !faults.is_empty() {
             return Ended::Rejected(faults);
@@ -244,10 +240,7 @@ impl Collector {
             Err(error) => Ended::Failed(error),
             Ok(job) => {
                 tracing::info!(workload = %dataset.workload, version = %job.version, "{}", job.message);
-                self.records.change(&dataset.workload, |record| {
-                    record.trained = Some(seen);
-                    record.due = None;
-                });
+                self.records.change(&dataset.workload, |record| record.trained = Some(seen));
                 Ended::Done(job.state())
             }
         }

@@ -11,7 +11,7 @@ use mora_proto::v1;
 use mora_store::{StoreError, write_atomically};
 
 use crate::history::guard;
-use crate::schedule::{Due, Trained};
+use crate::schedule::Trained;
 
 const NAME: &str = "training.json";
 
@@ -22,10 +22,6 @@ pub(crate) struct Record {
     pub(crate) job: Option<v1::TrainingJob>,
     /// What its worker was last trained with.
     pub(crate) trained: Option<Trained>,
-    /// Why it was or would be trained now; `None` where it need not be.
-    pub(crate) due: Option<Due>,
-    /// Why its data may not be learned from; empty where it may.
-    pub(crate) faults: Vec<String>,
     /// When it was last looked at whether its data has changed.
     pub(crate) looked: Option<jiff::Timestamp>,
 }
@@ -106,7 +102,7 @@ mod tests {
         let trained = Trained { at, hours: 3.5, daily_cpu: Some((0.1, 1.0 / 3.0)), last_cpu: None };
         let records = Records::open(folder.path()).unwrap();
         records.change(&workload, |record| record.trained = Some(trained.clone()));
-        records.change(&"shop/other".parse().unwrap(), |record| record.faults.push("x".to_owned()));
+        records.change(&"shop/other".parse().unwrap(), |record| record.looked = Some(at));
         records.save().unwrap();
         let again = Records::open(folder.path()).unwrap();
         assert_eq!(again.of(&workload).trained, Some(trained));
