@@ -37,7 +37,7 @@ pub(super) struct WorkloadState {
     pub(super) name: &'static str,
     /// As asked for.
     pub(super) replicas: usize,
-    /// That accept connections.
+    /// That get connections.
     pub(super) ready: usize,
     pub(super) claim: Claim,
 }
@@ -119,8 +119,13 @@ impl Workload {
         self.ready.subscribe()
     }
 
+    /// Replicas that get connections: those whose addresses were told, which is a moment after they are ready.
+    fn served(&self) -> usize {
+        self.ready.borrow().len()
+    }
+
     pub(super) fn is_ready(&self) -> bool {
-        self.ready_addresses().len() == self.replicas
+        self.served() == self.replicas
     }
 
     /// Asks all processes to stop, and to stay so.
@@ -141,7 +146,7 @@ impl Workload {
             kind: "Deployment",
             name: self.service.as_str(),
             replicas: self.replicas,
-            ready: self.ready_addresses().len(),
+            ready: self.served(),
             claim: self.claim,
         }
     }

@@ -1,0 +1,1 @@
+//! Putting a plan into force, and taking it back.
