@@ -1,6 +1,7 @@
 //! `mora`: forecasts and coordinated recommendations from one command.
 
 mod backtest;
+mod connect;
 mod demo;
 mod doctor;
 mod embedded;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use jiff::Timestamp;
 use mora_collector::{TrainingData, TrainingOptions, train_worker};
+use mora_runtime::Security;
 use mora_core::{Series, Signal, Step};
 use mora_proto::v1;
 use mora_proto::v1::train_request::Content;
@@ -133,7 +134,7 @@ async fn send(address: &str, samples: usize) -> anyhow::Result<()> {
     };
     let before = memory("VmRSS:")?;
     let began = Instant::now();
-    train_worker(address, data, options, &mut |_| {}).await?;
+    train_worker(address, &Security::default(), data, options, &mut |_| {}).await?;
     let (took, peak) = (began.elapsed().as_secs_f64(), memory("VmHWM:")?);
     let sent = rows * Signal::ALL.len();
     println!("| {sent} | {took:.1} | {:.0} | {before:.0} | {peak:.0} |", sent as f64 / took);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mora_core::{Bytes, Millicores, Step, WorkloadRef};
-use mora_runtime::WorkerEndpoints;
+use mora_runtime::{ApiConfig, ServerLimits, TlsConfig, WorkerEndpoints};
 use serde::{Deserialize, Serialize};
 
 use mora_planning::Policy;
@@ -37,6 +37,12 @@ pub struct CoordinatorConfig {
     pub keep_plans: usize,
     /// How workers are asked.
     pub fan_out: FanOutConfig,
+    /// Certificates; absent for plain text.
+    pub tls: Option<TlsConfig>,
+    /// Who may ask the server for plans.
+    pub api: ApiConfig,
+    /// What the server takes from its clients at most.
+    pub limits: ServerLimits,
 }
 
 /// What the cluster can give.
@@ -143,6 +149,9 @@ impl Default for CoordinatorConfig {
             state: None,
             keep_plans: 48,
             fan_out: FanOutConfig::default(),
+            tls: None,
+            api: ApiConfig::default(),
+            limits: ServerLimits::default(),
         }
     }
 }

@@ -11,12 +11,13 @@ use mora_proto::v1::recommendation_service_server::{
     RecommendationService, RecommendationServiceServer,
 };
 use mora_proto::{FieldError, required, v1};
-use mora_runtime::{GrpcServer, Readiness, ServeError, with_causes};
+use mora_runtime::{ApiGuard, GrpcServer, OpenCall, Readiness, ServeError, with_causes};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status};
 
 use mora_planning::{CpuPath, WhatIfError, what_if};
@@ -29,26 +30,48 @@ const REMEMBERED: usize = 48;
 /// Longest horizon a worker answers.
 const MAX_HORIZON_HOURS: i64 = 168;
 
-/// Serves plans on `server` until `stop` is cancelled; every run is recorded in `metrics`.
+/// Serves plans on `server` until `stop` is cancelled, to those who may ask; every run is recorded in `metrics`.
 ///
-/// Fails when the transport does.
+/// Fails when the transport does, and when certificates or tokens cannot be used.
 pub async fn serve(
     config: CoordinatorConfig,
     server: GrpcServer,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
+    let workers = Workers::kept(&config)?;
+    let guard = ApiGuard::open(&config.api)?;
+    let limits = config.limits;
+    let server = server.secured(workers.security().clone()).await?.limited(limits);
+    warn_if_open(&server, &guard);
     let readiness = Readiness::unready(&SERVICES).await;
     readiness.ready().await;
     let service = Service {
-        workers: Workers::kept(config.fan_out),
+        workers,
         config,
         metrics,
         plans: Mutex::default(),
         newest: watch::Sender::new(None),
         stop: stop.clone(),
     };
-    server.serve(Routes::new(RecommendationServiceServer::new(service)), readiness, stop).await
+    let service =
+        RecommendationServiceServer::new(service).max_decoding_message_size(limits.message_bytes);
+    server.serve(Routes::new(InterceptedService::new(service, guard)), readiness, stop).await
+}
+
+/// Says so where anyone who reaches the server may ask for plans, or can read the token on its way.
+fn warn_if_open(server: &GrpcServer, guard: &ApiGuard) {
+    if server.is_secured() || server.address().ip().is_loopback() {
+        return;
+    }
+    if guard.asks_for_tokens() {
+        tracing::warn!("tokens come in plain text; set `tls`, or let something that speaks TLS stand before it");
+    } else {
+        tracing::warn!(
+            "whoever reaches {} may ask for plans; set `api.token_file` or `tls`, or keep others away with a NetworkPolicy",
+            server.address()
+        );
+    }
 }
 
 struct Service {
@@ -87,15 +110,16 @@ impl RecommendationService for Service {
 
     async fn watch_plans(
         &self,
-        _: Request<v1::WatchPlansRequest>,
+        request: Request<v1::WatchPlansRequest>,
     ) -> Result<Response<Plans>, Status> {
+        let open = OpenCall::of(&request);
         let plans = WatchStream::new(self.newest.subscribe()).filter_map(|outcome| {
             let plan = outcome.map(|outcome| v1::Plan::from(&outcome.plan))?;
             Some(Ok(v1::WatchPlansResponse { plan: Some(plan) }))
         });
         // A watcher would otherwise hold the server up until its grace period is over.
         let stop = self.stop.clone().cancelled_owned();
-        Ok(Response::new(Box::pin(futures::StreamExt::take_until(plans, stop))))
+        Ok(Response::new(Box::pin(open.hold(futures::StreamExt::take_until(plans, stop)))))
     }
 
     async fn get_plan(
@@ -196,12 +220,11 @@ fn what_if_status(error: &WhatIfError) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::FanOutConfig;
 
     fn config_for(quantile: f64) -> Result<CoordinatorConfig, FieldError> {
         let service = Service {
             config: CoordinatorConfig::default(),
-            workers: Workers::once(FanOutConfig::default()),
+            workers: Workers::once(&CoordinatorConfig::default()).unwrap(),
             metrics: Arc::default(),
             plans: Mutex::default(),
             newest: watch::Sender::new(None),

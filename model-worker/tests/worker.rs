@@ -71,7 +71,7 @@ impl Running {
         let worker = Worker::open(workload(), config, Arc::new(Semaphore::new(1))).await.unwrap();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(worker.serve(server, stop.clone()));
-        let channel = mora_runtime::channel(&endpoint, Duration::from_secs(5)).unwrap();
+        let channel = mora_runtime::Security::default().channel(&endpoint, Duration::from_secs(5)).unwrap();
         Self { channel, stop, serving }
     }
 
