@@ -29,7 +29,10 @@ pub enum ClientError {
     #[error("the collector has no usable address")]
     Endpoint(#[from] EndpointError),
     /// The call failed.
-    #[error("the collector at {endpoint} did not answer: {}; check that it runs there", call_failure(status))]
+    #[error(
+        "the collector at {endpoint} did not answer: {}; check that it runs there",
+        call_failure(status)
+    )]
     Call {
         /// Its address.
         endpoint: String,

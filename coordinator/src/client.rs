@@ -121,7 +121,10 @@ pub enum CollectorError {
     #[error("the collector has no usable address; mend the key `collector`")]
     Endpoint(#[from] EndpointError),
     /// The call failed.
-    #[error("the collector at {endpoint} did not answer: {}; check that it runs and the key `collector`", call_failure(status))]
+    #[error(
+        "the collector at {endpoint} did not answer: {}; check that it runs and the key `collector`",
+        call_failure(status)
+    )]
     Call {
         /// Its address.
         endpoint: String,

@@ -94,16 +94,18 @@ pub async fn run_asking(
     let mut warnings = Vec::new();
     let datasets = match &config.collector {
         None => BTreeMap::new(),
-        Some(endpoint) => match fetch_datasets(endpoint, workers.security(), COLLECTOR_DEADLINE).await {
-            Ok(datasets) => datasets,
-            Err(error) if !config.workers.names_workers() && config.workloads.is_empty() => {
-                return Err(error.into());
+        Some(endpoint) => {
+            match fetch_datasets(endpoint, workers.security(), COLLECTOR_DEADLINE).await {
+                Ok(datasets) => datasets,
+                Err(error) if !config.workers.names_workers() && config.workloads.is_empty() => {
+                    return Err(error.into());
+                }
+                Err(error) => {
+                    warnings.push(format!("planned without usage history: {error}"));
+                    BTreeMap::new()
+                }
             }
-            Err(error) => {
-                warnings.push(format!("planned without usage history: {error}"));
-                BTreeMap::new()
-            }
-        },
+        }
     };
     let mut outcome = plan_asking(workers, config, datasets, now).await?;
     if !warnings.is_empty() {

@@ -65,7 +65,9 @@ fn warn_if_open(server: &GrpcServer, guard: &ApiGuard) {
         return;
     }
     if guard.asks_for_tokens() {
-        tracing::warn!("tokens come in plain text; set `tls`, or let something that speaks TLS stand before it");
+        tracing::warn!(
+            "tokens come in plain text; set `tls`, or let something that speaks TLS stand before it"
+        );
     } else {
         tracing::warn!(
             "whoever reaches {} may ask for plans; set `api.token_file` or `tls`, or keep others away with a NetworkPolicy",
@@ -217,6 +219,8 @@ fn what_if_status(error: &WhatIfError) -> Status {
     FieldError::new("entries", error).into()
 }
 
+#[cfg(test)]
+mod api_tests;
 #[cfg(test)]
 mod tests {
     use super::*;

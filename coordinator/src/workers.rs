@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use mora_core::WorkloadRef;
-use mora_runtime::{Security, TlsError};
 use mora_planning::ForecastRequest;
+use mora_runtime::{Security, TlsError};
 
 use crate::client::GrpcWorkers;
 use crate::fan_out::{Answers, Endpoint, FanOut};

@@ -9,8 +9,8 @@ use mora_proto::v1::training_service_server::TrainingService;
 use mora_proto::{FieldError, duration_to_wire, required, timestamp_to_wire, v1};
 use mora_runtime::{OpenCall, with_causes};
 use tokio::sync::mpsc;
-use tokio_stream::{Stream, StreamExt};
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::jobs::{BeginError, Job, JobState, JobStatus, UploadError};

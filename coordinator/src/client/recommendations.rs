@@ -50,7 +50,8 @@ impl CoordinatorClient {
     pub fn new(endpoint: &str, security: &Security, token: Token) -> Result<Self, EndpointError> {
         let channel = security.channel(endpoint, CONNECT_TIMEOUT)?;
         // The plan of some thousand workloads with their schedules takes tens of megabytes.
-        let client = RecommendationServiceClient::with_interceptor(channel, token).max_decoding_message_size(256 << 20);
+        let client = RecommendationServiceClient::with_interceptor(channel, token)
+            .max_decoding_message_size(256 << 20);
         Ok(Self { endpoint: endpoint.to_owned(), client })
     }
 

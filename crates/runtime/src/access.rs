@@ -218,8 +218,7 @@ mod tests {
     fn guard(tokens: &str, requests_per_minute: u32) -> (tempfile::NamedTempFile, ApiGuard) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), tokens).unwrap();
-        let config =
-            ApiConfig { token_file: Some(file.path().to_owned()), requests_per_minute };
+        let config = ApiConfig { token_file: Some(file.path().to_owned()), requests_per_minute };
         let guard = ApiGuard::looking_every(&config, Duration::ZERO).unwrap();
         (file, guard)
     }

@@ -33,7 +33,9 @@ pub enum EndpointError {
         endpoint: String,
     },
     /// No certificate can say the name of its server.
-    #[error("`{name}` in `{endpoint}` is no name a certificate can have; write a DNS name or an IP address")]
+    #[error(
+        "`{name}` in `{endpoint}` is no name a certificate can have; write a DNS name or an IP address"
+    )]
     Name {
         /// The address.
         endpoint: String,
@@ -47,7 +49,8 @@ pub enum EndpointError {
 ///
 /// Must be called within a tokio runtime. Fails when the text is no URI, and when it asks for TLS.
 pub(crate) fn plain(endpoint: &str, connect_timeout: Duration) -> Result<Channel, EndpointError> {
-    let no_endpoint = |_| EndpointError::NoEndpoint { endpoint: endpoint.to_owned(), begin: "http" };
+    let no_endpoint =
+        |_| EndpointError::NoEndpoint { endpoint: endpoint.to_owned(), begin: "http" };
     let parsed = Endpoint::from_shared(endpoint.to_owned()).map_err(no_endpoint)?;
     if parsed.uri().scheme_str() == Some("https") {
         return Err(EndpointError::Tls { endpoint: endpoint.to_owned() });

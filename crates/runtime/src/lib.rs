@@ -25,5 +25,7 @@ pub use metrics::serve_metrics;
 pub use server::{GrpcServer, Readiness, ServeError};
 pub use stop::{stop_signal, until_stopped};
 pub use telemetry::init_telemetry;
-pub use tls::{IdentityError, Security, TlsConfig, TlsError, TlsFailure, call_failure, tls_failure};
+pub use tls::{
+    IdentityError, Security, TlsConfig, TlsError, TlsFailure, call_failure, tls_failure,
+};
 pub use workers::{ServiceDiscovery, WorkerDiscovery, WorkerEndpoints};

@@ -170,3 +170,6 @@ where
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::access::TokenError;
 use crate::limits::{Bounded, ServerLimits};
-use crate::tls::{Security, accepting};
+use crate::tls::{Security, TlsError, accepting};
 
 /// Probes answered at once on one connection.
 const PROBES: u32 = 8;
@@ -40,6 +40,9 @@ pub enum ServeError {
     /// The compiled descriptors cannot be served.
     #[error("cannot offer server reflection; this build is broken, please report it")]
     Reflection(#[source] tonic_reflection::server::Error),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The tokens of the API cannot be used.
     #[error("the API cannot be guarded; check the key `api.token_file`")]
     Tokens(#[from] TokenError),
@@ -167,7 +170,8 @@ impl GrpcServer {
         let builder = Server::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .max_concurrent_streams(Some(self.limits.streams_per_connection));
-        let serving = serve_calls(builder.add_routes(routes), self.listener, &self.security, stopping);
+        let serving =
+            serve_calls(builder.add_routes(routes), self.listener, &self.security, stopping);
         let probing = serve_probes(probes, self.probed, stop.clone());
         tokio::select! {
             ended = futures::future::try_join(serving, probing) => {

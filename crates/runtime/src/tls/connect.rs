@@ -7,12 +7,12 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::{BoxError, Service};
 
@@ -40,10 +40,13 @@ pub(super) fn channel(
 
 /// The address in `endpoint` without the name before it, and the name its certificate must say.
 fn address(endpoint: &str) -> Result<(Uri, String), EndpointError> {
-    let no_endpoint = || EndpointError::NoEndpoint { endpoint: endpoint.to_owned(), begin: "https" };
+    let no_endpoint =
+        || EndpointError::NoEndpoint { endpoint: endpoint.to_owned(), begin: "https" };
     let rest = match endpoint.split_once("://") {
         Some(("https", rest)) => rest,
-        Some(("http", _)) => return Err(EndpointError::PlainText { endpoint: endpoint.to_owned() }),
+        Some(("http", _)) => {
+            return Err(EndpointError::PlainText { endpoint: endpoint.to_owned() });
+        }
         _ => return Err(no_endpoint()),
     };
     let (name, rest) = match rest.rsplit_once('@') {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::version::TLS13;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use thiserror::Error;
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
-use tokio_rustls::rustls::version::TLS13;
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 
 /// Both ends speak HTTP/2 and nothing else.
 const ALPN: &[u8] = b"h2";
@@ -72,7 +72,8 @@ fn certificates(
     key: &'static str,
 ) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
     let refused = |source| IdentityError::Certificates { key, source };
-    let found: Vec<_> = CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>().map_err(refused)?;
+    let found: Vec<_> =
+        CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>().map_err(refused)?;
     if found.is_empty() { Err(refused(pem::Error::NoItemsFound)) } else { Ok(found) }
 }
 

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::io;
 
+use rustls::{AlertDescription, CertificateError};
 use thiserror::Error;
-use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 use tonic::{Code, Status};
 
 /// Why two components do not trust one another, as one of them sees it.
@@ -17,7 +17,9 @@ pub enum TlsFailure {
     #[error("it refused the connection: {0}")]
     Refused(&'static str),
     /// The other does not speak TLS.
-    #[error("it does not speak TLS; give it a `tls` block, or write http:// and remove the one here")]
+    #[error(
+        "it does not speak TLS; give it a `tls` block, or write http:// and remove the one here"
+    )]
     PlainText,
     /// The connection broke.
     #[error("the connection broke while TLS was set up")]
@@ -105,6 +107,7 @@ pub fn call_failure(status: &Status) -> String {
     }
     // What a server that speaks TLS answers to plain text is no HTTP/2.
     let garbled = status.message().starts_with("h2 protocol error") && status.code() != Code::Ok;
-    let hint = if garbled { "; if it speaks TLS, write https:// and set the block `tls`" } else { "" };
+    let hint =
+        if garbled { "; if it speaks TLS, write https:// and set the block `tls`" } else { "" };
     format!("{}{hint}", status.message())
 }

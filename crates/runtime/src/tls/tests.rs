@@ -1,12 +1,12 @@
 use std::path::Path;
 
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::service::Routes;
@@ -141,8 +141,7 @@ async fn refusal(client: &Security, server: &Security) -> String {
 #[tokio::test]
 async fn two_sides_with_certificates_of_one_authority_speak() {
     let authority = Authority::new();
-    let (server, client) =
-        (Side::new(&authority, NAME, &authority), Side::client(&authority));
+    let (server, client) = (Side::new(&authority, NAME, &authority), Side::client(&authority));
     let running = Running::start(&server.security).await;
     let told = check(&client.security, &running.endpoint()).await.unwrap();
     assert_eq!(told, ServingStatus::NotServing);
@@ -169,8 +168,7 @@ async fn a_name_in_the_endpoint_or_its_host_is_what_the_certificate_must_say() {
 #[tokio::test]
 async fn a_client_without_a_certificate_is_told_that_one_is_wanted() {
     let authority = Authority::new();
-    let (server, client) =
-        (Side::new(&authority, NAME, &authority), Side::client(&authority));
+    let (server, client) = (Side::new(&authority, NAME, &authority), Side::client(&authority));
     let config = &client.config;
     let paths = [config.certificate.clone(), config.key.clone(), config.authority.clone()];
     let files = Reloaded::open(paths, Duration::ZERO, anonymous).unwrap();
@@ -183,7 +181,7 @@ async fn a_client_without_a_certificate_is_told_that_one_is_wanted() {
 fn anonymous(contents: &[Vec<u8>; 3]) -> Result<Identity, IdentityError> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(&contents[2]).unwrap()).unwrap();
-    let provider = tokio_rustls::rustls::crypto::ring::default_provider();
+    let provider = rustls::crypto::ring::default_provider();
     let mut client = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -245,8 +243,7 @@ async fn files_that_were_replaced_are_used_for_the_next_connection_and_calls_in_
 #[tokio::test]
 async fn broken_files_leave_the_certificate_in_use() {
     let authority = Authority::new();
-    let (server, client) =
-        (Side::new(&authority, NAME, &authority), Side::client(&authority));
+    let (server, client) = (Side::new(&authority, NAME, &authority), Side::client(&authority));
     let running = Running::start(&server.security).await;
     for text in ["", "no PEM", &KeyPair::generate().unwrap().serialize_pem()] {
         std::fs::write(&server.config.key, text).unwrap();
@@ -260,8 +257,7 @@ async fn broken_files_leave_the_certificate_in_use() {
 #[tokio::test]
 async fn clients_that_connect_and_say_nothing_keep_no_other_from_being_answered() {
     let authority = Authority::new();
-    let (server, client) =
-        (Side::new(&authority, NAME, &authority), Side::client(&authority));
+    let (server, client) = (Side::new(&authority, NAME, &authority), Side::client(&authority));
     let running = Running::start(&server.security).await;
     let mut silent = Vec::new();
     for _ in 0..16 {
@@ -297,8 +293,7 @@ async fn plain_text_and_tls_do_not_meet_and_the_error_says_what_to_change() {
     let authority = Authority::new();
     let side = Side::new(&authority, NAME, &authority);
     let plain = Running::start(&Security::default()).await;
-    let status =
-        check(&side.security, &format!("https://{}", plain.address)).await.unwrap_err();
+    let status = check(&side.security, &format!("https://{}", plain.address)).await.unwrap_err();
     assert!(call_failure(&status).contains("write http://"), "{status:?}");
     plain.stop().await;
     let secured = Running::start(&side.security).await;
