@@ -3,6 +3,7 @@
 mod recommendations;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -101,6 +102,7 @@ fn ask_error(status: &Status) -> AskError {
         Code::Unimplemented => {
             "it has no ForecastService: it is no worker, or of another version".to_owned()
         }
+        _ if status.source().is_some() => call_failure(status),
         _ => format!("it refused: {}", status.message()),
     };
     match status.code() {

@@ -63,7 +63,7 @@ enum LimitError {
     Message(usize),
     #[error("{0} is 0, so that nothing would be answered; write a number from 1")]
     Zero(&'static str),
-    #[error("concurrent_requests is {0}; write a number up to {}", Semaphore::MAX_PERMITS)]
+    #[error("concurrent_requests is {0}; write a number up to {most}", most = Semaphore::MAX_PERMITS)]
     Requests(usize),
 }
 
@@ -96,13 +96,15 @@ pub(crate) fn exhausted(message: impl Into<String>, after: Duration) -> Status {
 
 /// A call that is open and counts as such until the last clone of this is dropped.
 #[derive(Debug, Clone)]
-pub struct OpenCall(Option<Arc<OwnedSemaphorePermit>>);
+pub struct OpenCall {
+    _permit: Option<Arc<OwnedSemaphorePermit>>,
+}
 
 impl OpenCall {
     /// That of `request`; a server drops its own once the answer has begun, so that who streams an answer has to hold it.
     #[must_use]
     pub fn of<M>(request: &tonic::Request<M>) -> Self {
-        request.extensions().get::<Self>().cloned().unwrap_or(Self(None))
+        request.extensions().get::<Self>().cloned().unwrap_or(Self { _permit: None })
     }
 
     /// `stream`, the call being open as long as it is there.
@@ -159,7 +161,7 @@ where
             let answer = exhausted(busy, COME_BACK).into_http::<Body>();
             return std::future::ready(Ok(answer)).boxed();
         };
-        let open = OpenCall(Some(Arc::new(permit)));
+        let open = OpenCall { _permit: Some(Arc::new(permit)) };
         request.extensions_mut().insert(open.clone());
         let answered = self.inner.call(request);
         async move {

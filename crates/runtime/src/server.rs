@@ -125,7 +125,7 @@ impl GrpcServer {
 
     /// Takes no more from its clients than `limits` allow. The longest message is a matter of each service.
     #[must_use]
-    pub const fn limited(self, limits: ServerLimits) -> Self {
+    pub fn limited(self, limits: ServerLimits) -> Self {
         Self { limits, ..self }
     }
 
@@ -167,7 +167,7 @@ impl GrpcServer {
                 readiness.set(ServingStatus::NotServing).await;
             }
         };
-        let builder = Server::builder()
+        let mut builder = Server::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .max_concurrent_streams(Some(self.limits.streams_per_connection));
         let serving =

@@ -95,9 +95,18 @@ const fn refusal(alert: AlertDescription) -> &'static str {
 /// What went wrong with TLS, where that is why a call failed with `status`.
 #[must_use]
 pub fn tls_failure(status: &Status) -> Option<&TlsFailure> {
-    let top: Option<&(dyn Error + 'static)> = status.source();
-    std::iter::successors(top, |error| error.source()).find_map(|error| error.downcast_ref())
+    let mut cause: Option<&(dyn Error + 'static)> = status.source();
+    while let Some(error) = cause {
+        if let Some(failure) = error.downcast_ref() {
+            return Some(failure);
+        }
+        cause = error.source();
+    }
+    None
 }
+
+/// A server that speaks TLS ends a connection in plain text like one that goes away.
+const BROKE: &str = "the connection broke; check its log, and if it speaks TLS, write https:// and set the block `tls` here";
 
 /// Why a call failed, in words: what the server said, or what kept the call from reaching it.
 #[must_use]
@@ -105,9 +114,9 @@ pub fn call_failure(status: &Status) -> String {
     if let Some(failure) = tls_failure(status) {
         return failure.to_string();
     }
-    // What a server that speaks TLS answers to plain text is no HTTP/2.
-    let garbled = status.message().starts_with("h2 protocol error") && status.code() != Code::Ok;
-    let hint =
-        if garbled { "; if it speaks TLS, write https:// and set the block `tls`" } else { "" };
-    format!("{}{hint}", status.message())
+    let broke = status.code() == Code::Unknown || status.message().starts_with("h2 protocol error");
+    if broke && status.source().is_some_and(|source| source.is::<tonic::transport::Error>()) {
+        return BROKE.to_owned();
+    }
+    status.message().to_owned()
 }
