@@ -88,7 +88,7 @@ impl TryFrom<Stated> for ServerLimits {
     }
 }
 
-/// An answer of RESOURCE_EXHAUSTED that says when to come back.
+/// An answer of `RESOURCE_EXHAUSTED` that says when to come back.
 pub(crate) fn exhausted(message: impl Into<String>, after: Duration) -> Status {
     let details = ErrorDetails::with_retry_info(Some(after));
     Status::with_error_details(Code::ResourceExhausted, message, details)

@@ -108,7 +108,7 @@ impl GrpcServer {
     pub async fn bind(listen: SocketAddr) -> Result<Self, ServeError> {
         let listener = listening(listen).await?;
         let address = bound(&listener, listen)?;
-        let (security, limits) = Default::default();
+        let (security, limits) = (Security::default(), ServerLimits::default());
         Ok(Self { listener, address, security, probed: None, limits })
     }
 

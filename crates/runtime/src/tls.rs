@@ -5,7 +5,7 @@ mod connect;
 mod identity;
 mod refusal;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use std::fmt;
 use std::net::SocketAddr;

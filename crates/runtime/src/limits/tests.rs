@@ -38,7 +38,7 @@ impl ForecastService for Slow {
     ) -> Result<tonic::Response<v1::ForecastPeakResponse>, Status> {
         self.0.begun.notify_one();
         self.0.ends.notified().await;
-        Ok(tonic::Response::new(Default::default()))
+        Ok(tonic::Response::new(v1::ForecastPeakResponse::default()))
     }
 
     /// Counts how many are open at once.
@@ -52,14 +52,14 @@ impl ForecastService for Slow {
             tokio::task::yield_now().await;
         }
         self.0.open.fetch_sub(1, Ordering::SeqCst);
-        Ok(tonic::Response::new(Default::default()))
+        Ok(tonic::Response::new(v1::GetModelResponse::default()))
     }
 
     async fn list_models(
         &self,
         _: tonic::Request<v1::ListModelsRequest>,
     ) -> Result<tonic::Response<v1::ListModelsResponse>, Status> {
-        Ok(tonic::Response::new(Default::default()))
+        Ok(tonic::Response::new(v1::ListModelsResponse::default()))
     }
 }
 

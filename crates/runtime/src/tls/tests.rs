@@ -21,7 +21,7 @@ const NAME: &str = "mora-worker-cart.mora.svc";
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// Who signs.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// The years in which a certificate is valid.
 type Years = std::ops::Range<i32>;
@@ -29,7 +29,7 @@ const VALID: Years = 2020..4000;
 const EXPIRED: Years = 2020..2021;
 
 impl Authority {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
@@ -37,7 +37,7 @@ impl Authority {
     }
 
     /// Files in `folder`: a certificate for `name` and its key, and who is trusted. Each is replaced whole.
-    fn write(&self, folder: &Path, name: &str, years: Years, trusted: &[&Self]) -> TlsConfig {
+    fn write(&self, folder: &Path, name: &str, years: &Years, trusted: &[&Self]) -> TlsConfig {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(years.start, 1, 1);
@@ -68,10 +68,10 @@ struct Side {
 
 impl Side {
     fn new(signed_by: &Authority, name: &str, trusting: &Authority) -> Self {
-        Self::valid(signed_by, name, VALID, trusting)
+        Self::valid(signed_by, name, &VALID, trusting)
     }
 
-    fn valid(signed_by: &Authority, name: &str, years: Years, trusting: &Authority) -> Self {
+    fn valid(signed_by: &Authority, name: &str, years: &Years, trusting: &Authority) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = signed_by.write(folder.path(), name, years, &[trusting]);
         let security = Security::looking_every(Some(&config), Duration::ZERO).unwrap();
@@ -83,7 +83,7 @@ impl Side {
     }
 
     fn replace(&self, signed_by: &Authority, trusted: &[&Authority]) {
-        signed_by.write(self.folder.path(), NAME, VALID, trusted);
+        signed_by.write(self.folder.path(), NAME, &VALID, trusted);
     }
 }
 
@@ -207,10 +207,10 @@ async fn certificates_of_another_authority_are_refused_on_either_side() {
 async fn certificates_that_have_expired_are_refused_on_either_side() {
     let authority = Authority::new();
     let server = Side::new(&authority, NAME, &authority);
-    let client = Side::valid(&authority, "mora-coordinator", EXPIRED, &authority);
+    let client = Side::valid(&authority, "mora-coordinator", &EXPIRED, &authority);
     let why = refusal(&client.security, &server.security).await;
     assert!(why.contains("the certificate here has expired"), "{why}");
-    let server = Side::valid(&authority, NAME, EXPIRED, &authority);
+    let server = Side::valid(&authority, NAME, &EXPIRED, &authority);
     let why = refusal(&Side::client(&authority).security, &server.security).await;
     assert!(why.contains("it has expired; renew it"), "{why}");
 }
