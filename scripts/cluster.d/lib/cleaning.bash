@@ -42,14 +42,23 @@ remove_cgroups() {
         < <(find /sys/fs/cgroup/*/kubepods /sys/fs/cgroup/kubepods -depth -type d 2>/dev/null)
 }
 
+# Shims listen in a folder that cannot be chosen, and leave their sockets there.
+remove_shim_sockets() {
+    local socket
+    for socket in /run/containerd/s/*; do
+        if [ -S "$socket" ] && ! grep -qF "$socket" /proc/net/unix; then rm -f "$socket"; fi
+    done
+    rmdir /run/containerd/s /run/containerd 2>/dev/null || true
+}
+
 clean() {
     local component
-    for component in kubelet kube-proxy kube-scheduler kube-controller-manager; do stop_component "$component"; done
-    kill_containers
-    for component in containerd kube-apiserver etcd; do stop_component "$component"; done
+    # The kubelet first, then containerd: what they started cannot come back after that.
+    for component in kubelet containerd kube-proxy kube-scheduler kube-controller-manager kube-apiserver etcd; do kill_component "$component"; done
     kill_containers
     remove_mounts
     remove_cgroups
+    remove_shim_sockets
     remove_network
     rm -rf "${dir:?}"
 }

@@ -46,7 +46,7 @@ command_of() {
             --leader-elect=false --bind-address 127.0.0.1) ;;
         kube-scheduler) command=("$bin/kube-scheduler" --kubeconfig "$config/scheduler.kubeconfig" --leader-elect=false --bind-address 127.0.0.1) ;;
         kubelet) command=("$bin/kubelet" --config "$config/kubelet.yaml" --kubeconfig "$config/kubelet.kubeconfig"
-            --root-dir "$dir/kubelet" --hostname-override "$node_name" --node-ip "$node_ip") ;;
+            --root-dir "$dir/kubelet" --containerd "$dir/containerd.sock" --hostname-override "$node_name" --node-ip "$node_ip") ;;
         kube-proxy) command=("$bin/kube-proxy" --config "$config/kube-proxy.yaml") ;;
         *) fail "there is no component '$1'; there are: ${components[*]}" ;;
     esac
@@ -83,6 +83,13 @@ stop_component() {
         sleep 0.1
     done
     rm -f "$dir/run/$1.pid"
+}
+
+# Ends a component whose state nobody needs any more.
+kill_component() {
+    if ! is_running "$1"; then return; fi
+    kill -9 "$(process_of "$1")"
+    while is_running "$1"; do sleep 0.02; done
 }
 
 # wait_until SECONDS WHAT COMMAND...: with the reason in the components' logs when it does not come true.
