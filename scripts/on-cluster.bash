@@ -28,9 +28,13 @@ apply() {
         | sed 's/^/    /; s/ serverside-applied$//' >&2
 }
 
-# Why pods of namespace $1 with the labels $2 are not ready, a line each.
+# What holds up the pods of namespace $1 whose names begin with one of $2..., a line each.
 reasons() {
-    "${kubectl[@]}" --namespace "$1" get pods --selector "$2" --output 'jsonpath={range .items[*]}{.metadata.name}{": "}{.status.phase}{" "}{.status.conditions[?(@.status=="False")].message}{" "}{range .status.containerStatuses[*]}{.state.waiting.reason}{" "}{.state.waiting.message}{end}{"\n"}{end}' | sed 's/^/    /'
+    local namespace=$1 names
+    shift
+    names=$(IFS='|'; printf '%s' "$*")
+    "${kubectl[@]}" --namespace "$namespace" get pods --output 'jsonpath={range .items[*]}{.metadata.name}: {.status.phase} {.status.conditions[?(@.type=="PodScheduled")].message}{range .status.containerStatuses[*]}{.state.waiting.reason} {.state.waiting.message}{end}{"\n"}{end}' \
+        | grep -E "^($names)-" | sed 's/^/    /'
 }
 
 # Waits until the Deployments $3... of namespace $1 are ready, for at most $2 seconds, and says how far it is.
@@ -49,7 +53,7 @@ wait_for_deployments() {
         if [ "$line" != "$last" ]; then say "$line ($((SECONDS - began)) s)"; last=$line; fi
         [ ${#missing[@]} -gt 0 ] || return 0
         if [ "$SECONDS" -ge "$until" ]; then
-            reasons "$namespace" "" >&2
+            reasons "$namespace" "${missing[@]}" >&2 || true
             fail "${missing[*]} in $namespace did not get ready; above is what their pods say, 'kubectl -n $namespace describe pods' says more"
         fi
         sleep 2
