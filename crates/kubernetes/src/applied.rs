@@ -6,7 +6,7 @@ use mora_core::{ApplyMode, WorkloadRef};
 use serde_json::json;
 
 use crate::custom_resources::{
-    AppliedEntry, AppliedResult, Condition, RightsizingPlan, RightsizingPlanStatus,
+    AppliedEntry, AppliedPlace, AppliedResult, Condition, RightsizingPlan, RightsizingPlanStatus,
 };
 use crate::published::{applied_condition, bounded};
 use crate::{Cluster, ClusterError, CustomResourceError};
@@ -16,6 +16,17 @@ const TRIES: u32 = 8;
 /// Longest message, in bytes.
 const MESSAGE: usize = 512;
 const CONFLICT: u16 = 409;
+
+/// What was changed of a workload.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangedPlace {
+    /// Its pod template.
+    Template,
+    /// The running pod of this name.
+    Pod(String),
+    /// The status of the VerticalPodAutoscaler of this name.
+    Autoscaler(String),
+}
 
 /// How far a change came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,21 +43,25 @@ pub enum AppliedOutcome {
     RolledBack,
 }
 
-/// One container that was changed to put a plan in force.
+/// One change that puts a plan in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedChange {
     /// The workload.
     pub workload: WorkloadRef,
-    /// The pod, where a running pod was changed; `None` where the pod template of the workload was.
-    pub pod: Option<String>,
-    /// The container.
+    /// What of it was changed.
+    pub place: ChangedPlace,
+    /// The container; empty where no container was changed.
     pub container: String,
+    /// Identity of the object that was changed.
+    pub uid: String,
     /// How.
     pub mode: ApplyMode,
-    /// Its `resources` before, in JSON, as the API gave them; at most 4,096 bytes. It is kept to the byte.
+    /// What was there before, in JSON as the API gave it, of a container its `resources`; at most 16 KiB. It is kept to the byte.
     pub before: String,
-    /// Its `resources` after, in JSON; at most 4,096 bytes.
+    /// What was there after, in JSON; at most 16 KiB.
     pub after: String,
+    /// What else taking it back needs, in JSON; may be empty, at most 1 KiB.
+    pub extra: String,
     /// When the outcome was noted.
     pub at: Timestamp,
     /// How far it came.
@@ -57,7 +72,7 @@ pub struct AppliedChange {
 
 impl Cluster {
     /// Notes `changes` in the object of the plan `name` in `namespace`: each takes the place of what was noted of the same
-    /// container, and what was noted of others stays, whoever noted it.
+    /// place and container, and what was noted of others stays, whoever noted it.
     ///
     /// Fails when there is no such plan, when it is written to all the time, or when the API refuses, as it does where
     /// a text is too long.
@@ -96,8 +111,8 @@ fn noted(object: &RightsizingPlan, entries: &[AppliedEntry]) -> Patch<serde_json
 fn merged(mut noted: Vec<AppliedEntry>, entries: &[AppliedEntry]) -> Vec<AppliedEntry> {
     for entry in entries {
         let same = |other: &&mut AppliedEntry| {
-            (&other.workload, &other.pod, &other.container)
-                == (&entry.workload, &entry.pod, &entry.container)
+            (&other.workload, other.place, &other.object, &other.container)
+                == (&entry.workload, entry.place, &entry.object, &entry.container)
         };
         match noted.iter_mut().find(same) {
             Some(place) => place.clone_from(entry),
@@ -125,13 +140,21 @@ fn with_applied(status: &RightsizingPlanStatus, applied: &[AppliedEntry]) -> Vec
 }
 
 fn entry(change: &AppliedChange) -> AppliedEntry {
+    let (place, object) = match &change.place {
+        ChangedPlace::Template => (AppliedPlace::Template, String::new()),
+        ChangedPlace::Pod(name) => (AppliedPlace::Pod, name.clone()),
+        ChangedPlace::Autoscaler(name) => (AppliedPlace::Autoscaler, name.clone()),
+    };
     AppliedEntry {
         workload: change.workload.to_string(),
-        pod: change.pod.clone().unwrap_or_default(),
+        place,
+        object,
         container: change.container.clone(),
+        uid: change.uid.clone(),
         mode: change.mode.into(),
         before: change.before.clone(),
         after: change.after.clone(),
+        extra: change.extra.clone(),
         at: change.at,
         outcome: match change.outcome {
             AppliedOutcome::Started => AppliedResult::Started,
@@ -148,11 +171,17 @@ fn entry(change: &AppliedChange) -> AppliedEntry {
 pub(crate) fn change(entry: &AppliedEntry) -> Result<AppliedChange, String> {
     Ok(AppliedChange {
         workload: entry.workload.parse().map_err(|e| format!("status.applied: {e}"))?,
-        pod: (!entry.pod.is_empty()).then(|| entry.pod.clone()),
+        place: match entry.place {
+            AppliedPlace::Template => ChangedPlace::Template,
+            AppliedPlace::Pod => ChangedPlace::Pod(entry.object.clone()),
+            AppliedPlace::Autoscaler => ChangedPlace::Autoscaler(entry.object.clone()),
+        },
         container: entry.container.clone(),
+        uid: entry.uid.clone(),
         mode: entry.mode.into(),
         before: entry.before.clone(),
         after: entry.after.clone(),
+        extra: entry.extra.clone(),
         at: entry.at,
         outcome: match entry.outcome {
             AppliedResult::Started => AppliedOutcome::Started,

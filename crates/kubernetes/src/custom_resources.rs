@@ -14,9 +14,9 @@ use kube::CustomResourceExt;
 pub(crate) use amount::Amount;
 pub(crate) use mode::Mode;
 pub(crate) use plan::{
-    AppliedEntry, AppliedResult, Condition, ConditionStatus, Limited, Origin, Outcome, PolicyUsed,
-    RecommendationEntry, RequestedPath, ResourceEntry, RightsizingPlan, RightsizingPlanSpec,
-    RightsizingPlanStatus, StepEntry, StepVerdict, Totals, ViolationEntry,
+    AppliedEntry, AppliedPlace, AppliedResult, Condition, ConditionStatus, Limited, Origin,
+    Outcome, PolicyUsed, RecommendationEntry, RequestedPath, ResourceEntry, RightsizingPlan,
+    RightsizingPlanSpec, RightsizingPlanStatus, StepEntry, StepVerdict, Totals, ViolationEntry,
 };
 pub(crate) use policy::{LimitName, RightsizingPolicy};
 

@@ -27,7 +27,7 @@ mod scaling;
 mod state;
 mod worker_services;
 
-pub use applied::{AppliedChange, AppliedOutcome};
+pub use applied::{AppliedChange, AppliedOutcome, ChangedPlace};
 pub use cluster::Cluster;
 pub use custom_resource_error::CustomResourceError;
 pub use custom_resources::custom_resource_definitions;

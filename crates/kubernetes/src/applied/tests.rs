@@ -6,7 +6,9 @@ use crate::plans::tests::{Api, published};
 fn change_of(name: &str, outcome: AppliedOutcome) -> AppliedChange {
     AppliedChange {
         workload: format!("shop/{name}").parse().unwrap(),
-        pod: None,
+        place: ChangedPlace::Template,
+        uid: "u-1".to_owned(),
+        extra: "{\"plan_before\":null}".to_owned(),
         container: "server".to_owned(),
         mode: ApplyMode::Patch,
         before: "{\"limits\":{\"cpu\":\"0.5\"},  \"requests\":{\"memory\":\"128974848\"}}"
@@ -50,7 +52,7 @@ async fn pods_of_a_workload_are_noted_apart() {
     let api = Api::default();
     let (name, cluster) = (published(&api, 0, 9).await.name, api.cluster());
     let of_pod = |pod: &str| AppliedChange {
-        pod: Some(pod.to_owned()),
+        place: ChangedPlace::Pod(pod.to_owned()),
         mode: ApplyMode::InPlace,
         ..change_of("cart", AppliedOutcome::Applied)
     };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 /// What the API server takes for a quantity of at least zero; its own, less the sign.
 pub(crate) const PATTERN: &str =
-    "^([0-9]+[.]?[0-9]*|[.][0-9]+)(n|u|m|k|[KMGTPE]i?|[eE][+-]?[0-9]+)?$";
+    "^([0-9]+[.]?[0-9]*|[.][0-9]+)(n|u|m|k|Ki|[MGTPE]i?|[eE][+-]?[0-9]+)?$";
 /// Longest text; every amount that a cluster can have is shorter.
 const LONGEST: u32 = 32;
 

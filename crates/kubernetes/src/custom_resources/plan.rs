@@ -178,7 +178,7 @@ pub(crate) struct RightsizingPlanStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 2000), extend(
         "x-kubernetes-list-type" = "map",
-        "x-kubernetes-list-map-keys" = ["workload", "pod", "container"]
+        "x-kubernetes-list-map-keys" = ["workload", "place", "object", "container"]
     ))]
     pub(crate) applied: Vec<AppliedEntry>,
 }
@@ -392,7 +392,7 @@ pub(crate) enum ConditionStatus {
     Unknown,
 }
 
-/// One container that was changed.
+/// One thing that was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
@@ -400,21 +400,31 @@ pub(crate) struct AppliedEntry {
     /// The workload as namespace/Kind/name.
     #[schemars(schema_with = "schema::workload")]
     pub(crate) workload: String,
-    /// The pod, where a running pod was changed; empty where the workload's pod template was.
+    /// What of it was changed.
+    pub(crate) place: AppliedPlace,
+    /// The pod or the autoscaler that was changed; empty for the pod template.
     #[serde(default)]
     #[schemars(length(max = 253))]
-    pub(crate) pod: String,
-    /// The container.
-    #[schemars(length(min = 1, max = 63))]
+    pub(crate) object: String,
+    /// The container; empty where no container was changed.
+    #[serde(default)]
+    #[schemars(length(max = 63))]
     pub(crate) container: String,
+    /// Identity of the object that was changed.
+    #[schemars(length(max = 64))]
+    pub(crate) uid: String,
     /// How it was changed.
     pub(crate) mode: Mode,
-    /// The container's resources before, as the API gave them, in JSON.
-    #[schemars(length(max = 4096))]
+    /// What was there before, as the API gave it, in JSON; of a container its resources.
+    #[schemars(length(max = 16_384))]
     pub(crate) before: String,
-    /// The container's resources after, in JSON.
-    #[schemars(length(max = 4096))]
+    /// What was there after, in JSON.
+    #[schemars(length(max = 16_384))]
     pub(crate) after: String,
+    /// What else taking it back needs, in JSON.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub(crate) extra: String,
     /// When the outcome was noted.
     #[schemars(schema_with = "schema::instant")]
     pub(crate) at: Timestamp,
@@ -424,6 +434,14 @@ pub(crate) struct AppliedEntry {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 512))]
     pub(crate) message: String,
+}
+
+/// What was changed of a workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) enum AppliedPlace {
+    Template,
+    Pod,
+    Autoscaler,
 }
 
 /// How far a change came.

@@ -41,5 +41,23 @@ pub(crate) fn document(definition: &CustomResourceDefinition) -> Value {
     if let Some(fields) = document.as_object_mut() {
         fields.remove("status");
     }
+    without_nulls(&mut document);
     document
+}
+
+/// Takes out that a field may be null, which the API server does not allow in a list of values: a field is there or not.
+fn without_nulls(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if fields.get("nullable") == Some(&Value::Bool(true)) {
+                fields.remove("nullable");
+            }
+            if let Some(values) = fields.get_mut("enum").and_then(Value::as_array_mut) {
+                values.retain(|value| !value.is_null());
+            }
+            fields.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
 }

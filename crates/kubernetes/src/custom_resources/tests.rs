@@ -38,6 +38,8 @@ fn schemas_are_structural_and_bounded() {
             let internal = path.ends_with(".apiVersion") || path.ends_with(".kind");
             assert!(internal || schema["maxLength"].is_u64(), "{path} takes any length");
         }
+        let nulls = schema["enum"].as_array().is_some_and(|values| values.contains(&Value::Null));
+        assert!(!nulls, "{path} lists null, which the API server refuses");
         let known = ["int32", "int64", "double", "date-time"];
         assert!(schema["format"].as_str().is_none_or(|f| known.contains(&f)), "{path}");
     });
@@ -56,7 +58,7 @@ fn keys_of_lists_are_required_or_have_a_default() {
             assert!(required || default.is_string(), "{path}: {key}");
         }
     });
-    assert_eq!(lists, 6);
+    assert_eq!(lists, 7);
 }
 
 #[test]

@@ -173,13 +173,10 @@ async fn a_plan_whose_creation_was_answered_too_late_still_gets_its_status() {
 #[tokio::test]
 async fn a_missing_permission_is_told_with_the_rule_to_add_and_one_for_old_plans_costs_no_more() {
     let api = Api::default();
+    *api.codes.lock().unwrap() = vec![403];
     let plan = plan_at(1);
-    let cluster = api.cluster();
-    let refused = |code| {
-        *api.codes.lock().unwrap() = vec![code];
-        cluster.publish_plan("mora", &plan, &asked(&plan), 1)
-    };
-    let error = refused(403).await.unwrap_err().to_string();
+    let refused = api.cluster().publish_plan("mora", &plan, &asked(&plan), 1).await;
+    let error = refused.unwrap_err().to_string();
     assert!(error.contains("resources: [\"rightsizingplans\"], verbs: [\"create\"]"), "{error}");
     *api.unremovable.lock().unwrap() = true;
     published(&api, 0, 1).await;
