@@ -3,6 +3,7 @@
 //! Everything here is pure: no clock, no I/O, no randomness. A value that exists is valid; the
 //! fallible step is its construction.
 
+mod apply_mode;
 mod baseline;
 mod call_graph;
 mod cluster;
@@ -24,6 +25,7 @@ mod signal;
 mod text;
 mod workload;
 
+pub use apply_mode::{ApplyMode, UnknownApplyMode};
 pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
 pub use call_graph::{CallGraph, CallRatio, Drift, Trust};
 pub use cluster::{
