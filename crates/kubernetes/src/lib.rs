@@ -2,8 +2,8 @@
 //! workers are.
 //!
 //! Everything is read with `list`, page by page, with a deadline for each page. What is written are Events about
-//! violations, where they are asked for, and what load experiments change and restore: replicas, claims and bounds of
-//! autoscalers.
+//! violations, where they are asked for, what load experiments change and restore (replicas, claims and bounds of
+//! autoscalers), and what a plan puts in force: resources of pod templates and of running pods, and recommendations.
 
 mod ask;
 mod autoscalers;
@@ -14,16 +14,22 @@ mod list;
 mod nodes;
 mod observed;
 mod owner;
+mod pod_template;
+mod pods;
 mod prometheus_services;
 mod quotas;
 mod requests;
 mod scaling;
 mod state;
+mod vertical_autoscalers;
 mod worker_services;
 
 pub use cluster::Cluster;
 pub use error::ClusterError;
 pub use observed::ObservedWorkload;
+pub use pod_template::{Field, PodTemplate, Side, TemplateChange, TemplateContainer};
+pub use pods::{PodContainer, PodState, Resizing};
 pub use prometheus_services::PrometheusService;
 pub use scaling::{AutoscalerBounds, RunningWorkload};
+pub use vertical_autoscalers::{ContainerPolicy, RecommendedAutoscaler};
 pub use worker_services::WorkerServices;
