@@ -51,8 +51,16 @@ pub enum StoreError {
     /// There is no plan yet.
     #[error("{} holds no plan; let a coordinator make one with this folder as its `state`", .0.display())]
     Empty(PathBuf),
-    /// The newest plan cannot be understood.
-    #[error("the newest plan, {}, cannot be read; let the coordinator make another", path.display())]
+    /// There is no such plan.
+    #[error("{} holds no plan {id}; leave the identifier out for the newest, or name another folder", folder.display())]
+    Absent {
+        /// What was looked for.
+        id: String,
+        /// Where.
+        folder: PathBuf,
+    },
+    /// The plan cannot be understood.
+    #[error("the plan {} cannot be read; let the coordinator make another", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -154,9 +162,21 @@ impl Store {
     pub fn newest(folder: &Path) -> Result<Record, StoreError> {
         let store = Self { folder: folder.to_owned(), keep: 2 };
         let (_, path) = store.files()?.pop().ok_or_else(|| StoreError::Empty(folder.to_owned()))?;
-        let bytes = fs::read(&path).map_err(at(&path))?;
-        refuse_newer(&path, &bytes)?;
-        serde_json::from_slice(&bytes).map_err(|source| StoreError::Damaged { path, source })
+        read_record(path)
+    }
+
+    /// The plan `id` in `folder` with what it was made of; nothing is made or locked.
+    ///
+    /// Fails when there is no such plan, or it cannot be read.
+    pub fn named(folder: &Path, id: &str) -> Result<Record, StoreError> {
+        let store = Self { folder: folder.to_owned(), keep: 2 };
+        let end = format!("-{id}.json");
+        let is_named = |path: &PathBuf| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(&end))
+        };
+        let found = store.files()?.into_iter().rev().find(|(_, path)| is_named(path));
+        let absent = || StoreError::Absent { id: id.to_owned(), folder: folder.to_owned() };
+        read_record(found.ok_or_else(absent)?.1)
     }
 
     fn plans(&self) -> PathBuf {
@@ -233,6 +253,12 @@ impl LockedStore {
         let left = self.store.entries()?.into_iter().filter(unfinished);
         left.into_iter().try_for_each(|path| fs::remove_file(&path).map_err(at(&path)))
     }
+}
+
+fn read_record(path: PathBuf) -> Result<Record, StoreError> {
+    let bytes = fs::read(&path).map_err(at(&path))?;
+    refuse_newer(&path, &bytes)?;
+    serde_json::from_slice(&bytes).map_err(|source| StoreError::Damaged { path, source })
 }
 
 fn refuse_newer(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
