@@ -2,6 +2,7 @@
 
 mod apply;
 mod backtest;
+mod crds;
 mod demo;
 mod doctor;
 mod embedded;
@@ -57,6 +58,8 @@ enum Command {
     Models(models::ModelsArguments),
     /// Make data that models can be trained on
     Train(train::TrainArguments),
+    /// Print the definitions of MOrA's custom resources, for `kubectl apply -f -`
+    Crds,
 }
 
 #[tokio::main]
@@ -77,6 +80,7 @@ async fn main() -> Exit {
         Command::Backtest(arguments) => backtest::backtest(*arguments).await,
         Command::Models(arguments) => models::models(arguments),
         Command::Train(arguments) => train::train(arguments).await,
+        Command::Crds => crds::crds(),
     };
     mora_runtime::report(ended)
 }

@@ -16,6 +16,7 @@ mod mark;
 mod memory;
 mod node;
 mod plan;
+mod policy_revision;
 mod quality;
 mod quantile;
 mod quantity;
@@ -44,6 +45,7 @@ pub use plan::{
     AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
     Plan, PlanStatus, Recommendation, Source, Target,
 };
+pub use policy_revision::PolicyRevision;
 pub use quality::{QualityFault, QualityGates, QualityGatesError, QualityReport, SeriesQuality};
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};
