@@ -1,6 +1,7 @@
 //! `mora`: forecasts and coordinated recommendations from one command.
 
 mod backtest;
+mod crds;
 mod demo;
 mod doctor;
 mod embedded;
@@ -51,6 +52,8 @@ enum Command {
     Models(models::ModelsArguments),
     /// Make data that models can be trained on
     Train(train::TrainArguments),
+    /// Print the definitions of MOrA's custom resources, for `kubectl apply -f -`
+    Crds,
 }
 
 #[tokio::main]
@@ -69,6 +72,7 @@ async fn main() -> Exit {
         Command::Backtest(arguments) => backtest::backtest(*arguments).await,
         Command::Models(arguments) => models::models(arguments),
         Command::Train(arguments) => train::train(arguments).await,
+        Command::Crds => crds::crds(),
     };
     mora_runtime::report(ended)
 }

@@ -74,7 +74,7 @@ async fn plan_once(config: CoordinatorConfig, arguments: &Arguments) -> anyhow::
     if let Some(path) = &arguments.metrics_file {
         let metrics = Metrics::default();
         metrics.record(outcome.as_ref().ok().map(|outcome| &outcome.plan), begin.elapsed());
-        write_whole(path, &metrics.text())?;
+        write_whole(path, &metrics.text(Timestamp::now()))?;
     }
     let outcome = outcome?;
     let text = render(&outcome.plan, arguments.output)?;

@@ -1,8 +1,7 @@
 //! The coordinator as a server: plans on request, and the last ones remembered.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -12,7 +11,6 @@ use mora_proto::v1::recommendation_service_server::{
 };
 use mora_proto::{FieldError, required, v1};
 use mora_runtime::{GrpcServer, Readiness, ServeError, with_causes};
-use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
@@ -21,15 +19,16 @@ use tonic::{Request, Response, Status};
 
 use mora_planning::{CpuPath, WhatIfError, what_if};
 
-use crate::{CoordinatorConfig, Metrics, Outcome, Workers, run_asking, run_gated};
+use crate::follow::Follower;
+use crate::memory::Memory;
+use crate::{CoordinatorConfig, Metrics, Record, Workers, run_asking, run_gated};
 
 const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
-/// Outcomes remembered: a day of plans every half an hour.
-const REMEMBERED: usize = 48;
 /// Longest horizon a worker answers.
 const MAX_HORIZON_HOURS: i64 = 168;
 
-/// Serves plans on `server` until `stop` is cancelled; every run is recorded in `metrics`.
+/// Serves plans on `server` until `stop` is cancelled; every run is recorded in `metrics`. Where `state` is configured, the newest
+/// plan in it is served and shown, whoever made it.
 ///
 /// Fails when the transport does.
 pub async fn serve(
@@ -39,24 +38,36 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let readiness = Readiness::unready(&SERVICES).await;
+    let memory = Arc::new(Memory::default());
+    let followed = config.state.clone();
+    let mut follower =
+        followed.map(|state| Follower::new(state, Arc::clone(&memory), Arc::clone(&metrics)));
+    if let Some(follower) = &mut follower {
+        follower.look().await;
+    }
     readiness.ready().await;
-    let service = Service {
-        workers: Workers::kept(config.fan_out),
-        config,
-        metrics,
-        plans: Mutex::default(),
-        newest: watch::Sender::new(None),
-        stop: stop.clone(),
+    let workers = Workers::kept(config.fan_out);
+    let service = Service { config, metrics, workers, memory, stop: stop.clone() };
+    let routes = Routes::new(RecommendationServiceServer::new(service));
+    let served = stop.child_token();
+    let serving = async {
+        let ended = server.serve(routes, readiness, stop).await;
+        served.cancel();
+        ended
     };
-    server.serve(Routes::new(RecommendationServiceServer::new(service)), readiness, stop).await
+    let following = async {
+        if let Some(follower) = follower {
+            follower.follow(served.clone()).await;
+        }
+    };
+    tokio::join!(serving, following).0
 }
 
 struct Service {
     config: CoordinatorConfig,
     metrics: Arc<Metrics>,
     workers: Workers,
-    plans: Mutex<VecDeque<Arc<Outcome>>>,
-    newest: watch::Sender<Option<Arc<Outcome>>>,
+    memory: Arc<Memory>,
     stop: CancellationToken,
 }
 
@@ -80,17 +91,17 @@ impl RecommendationService for Service {
             run_asking(&self.workers, &config, now).await
         };
         self.metrics.record(outcome.as_ref().ok().map(|o| &o.plan), begin.elapsed());
-        let outcome = Arc::new(outcome.map_err(|error| run_status(&error))?);
-        self.remember(&outcome);
-        Ok(Response::new(v1::RecommendResponse { plan: Some((&outcome.plan).into()) }))
+        let record = Arc::new(Record::from(outcome.map_err(|error| run_status(&error))?));
+        self.memory.remember(Arc::clone(&record));
+        Ok(Response::new(v1::RecommendResponse { plan: Some((&record.plan).into()) }))
     }
 
     async fn watch_plans(
         &self,
         _: Request<v1::WatchPlansRequest>,
     ) -> Result<Response<Plans>, Status> {
-        let plans = WatchStream::new(self.newest.subscribe()).filter_map(|outcome| {
-            let plan = outcome.map(|outcome| v1::Plan::from(&outcome.plan))?;
+        let plans = WatchStream::new(self.memory.watch()).filter_map(|record| {
+            let plan = record.map(|record| v1::Plan::from(&record.plan))?;
             Some(Ok(v1::WatchPlansResponse { plan: Some(plan) }))
         });
         // A watcher would otherwise hold the server up until its grace period is over.
@@ -103,13 +114,11 @@ impl RecommendationService for Service {
         request: Request<v1::GetPlanRequest>,
     ) -> Result<Response<v1::GetPlanResponse>, Status> {
         let id = request.into_inner().plan_id;
-        let plans = self.plans();
-        let found =
-            if id.is_empty() { plans.back() } else { plans.iter().find(|o| o.plan.id == id) };
-        let outcome = found.ok_or_else(|| {
+        let found = if id.is_empty() { self.memory.newest() } else { self.memory.find(&id) };
+        let record = found.ok_or_else(|| {
             Status::not_found("no such plan is remembered; ask for one with Recommend")
         })?;
-        Ok(Response::new(v1::GetPlanResponse { plan: Some((&outcome.plan).into()) }))
+        Ok(Response::new(v1::GetPlanResponse { plan: Some((&record.plan).into()) }))
     }
 
     async fn explain(
@@ -137,8 +146,8 @@ impl RecommendationService for Service {
                 .map_err(|error| error.within(&format!("entries[{index}]")))?;
             factors.push((workload, entry.factor));
         }
-        let outcome = self.newest()?;
-        let plan = what_if(&outcome.evidence, &self.config.policy, &factors);
+        let record = self.newest()?;
+        let plan = what_if(&record.evidence, &record.policy, &factors);
         let plan = plan.map_err(|error| what_if_status(&error))?;
         Ok(Response::new(v1::WhatIfResponse { plan: Some((&plan).into()) }))
     }
@@ -163,25 +172,10 @@ impl Service {
         Ok(config)
     }
 
-    fn remember(&self, outcome: &Arc<Outcome>) {
-        let mut plans = self.plans();
-        if plans.len() == REMEMBERED {
-            plans.pop_front();
-        }
-        plans.push_back(outcome.clone());
-        self.newest.send_replace(Some(outcome.clone()));
-    }
-
-    fn newest(&self) -> Result<Arc<Outcome>, Status> {
-        let newest = self.plans().back().cloned();
-        newest.ok_or_else(|| {
+    fn newest(&self) -> Result<Arc<Record>, Status> {
+        self.memory.newest().ok_or_else(|| {
             Status::not_found("no plan has been made yet; ask for one with Recommend")
         })
-    }
-
-    /// The guard, also after a panic elsewhere: every change under it is complete in itself.
-    fn plans(&self) -> MutexGuard<'_, VecDeque<Arc<Outcome>>> {
-        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -203,8 +197,7 @@ mod tests {
             config: CoordinatorConfig::default(),
             workers: Workers::once(FanOutConfig::default()),
             metrics: Arc::default(),
-            plans: Mutex::default(),
-            newest: watch::Sender::new(None),
+            memory: Arc::default(),
             stop: CancellationToken::new(),
         };
         service.config_for(&v1::RecommendRequest { quantile, horizon: None })

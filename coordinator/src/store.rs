@@ -100,6 +100,13 @@ pub struct Record {
     pub policy: Policy,
 }
 
+impl From<Outcome> for Record {
+    fn from(outcome: Outcome) -> Self {
+        let Outcome { plan, evidence, rules, .. } = outcome;
+        Self { plan, evidence, policy: rules.policy }
+    }
+}
+
 #[derive(Serialize)]
 struct Written<'a> {
     schema: u32,
@@ -152,11 +159,24 @@ impl Store {
     ///
     /// Fails when there is none, or it cannot be read.
     pub fn newest(folder: &Path) -> Result<Record, StoreError> {
+        let path = Self::newest_file(folder)?;
+        Self::read(&path.ok_or_else(|| StoreError::Empty(folder.to_owned()))?)
+    }
+
+    /// The file of the newest plan in `folder`, where there is one; nothing is made, locked or read.
+    ///
+    /// Fails when the folder cannot be listed.
+    pub(crate) fn newest_file(folder: &Path) -> Result<Option<PathBuf>, StoreError> {
         let store = Self { folder: folder.to_owned(), keep: 2 };
-        let (_, path) = store.files()?.pop().ok_or_else(|| StoreError::Empty(folder.to_owned()))?;
-        let bytes = fs::read(&path).map_err(at(&path))?;
-        refuse_newer(&path, &bytes)?;
-        serde_json::from_slice(&bytes).map_err(|source| StoreError::Damaged { path, source })
+        Ok(store.files()?.pop().map(|(_, path)| path))
+    }
+
+    /// The plan in the file `path` with what it was made of; fails when it cannot be read.
+    pub(crate) fn read(path: &Path) -> Result<Record, StoreError> {
+        let bytes = fs::read(path).map_err(at(path))?;
+        refuse_newer(path, &bytes)?;
+        serde_json::from_slice(&bytes)
+            .map_err(|source| StoreError::Damaged { path: path.to_owned(), source })
     }
 
     fn plans(&self) -> PathBuf {
@@ -200,16 +220,12 @@ impl LockedStore {
         Ok(Remembered { gate: GateState::default(), warnings })
     }
 
-    /// Keeps `outcome`, which was made under `policy`, with the state after it and lets go of the oldest plans.
+    /// Keeps `outcome` with the state after it and lets go of the oldest plans.
     ///
     /// Fails when the file cannot be written; what was remembered before is then still there.
-    pub fn save(
-        &self,
-        outcome: &Outcome,
-        policy: &Policy,
-        gate: &GateState,
-    ) -> Result<(), StoreError> {
-        let Outcome { plan, evidence, .. } = outcome;
+    pub fn save(&self, outcome: &Outcome, gate: &GateState) -> Result<(), StoreError> {
+        let Outcome { plan, evidence, rules, .. } = outcome;
+        let policy = &rules.policy;
         let files = self.store.files()?;
         let next = files.last().map_or(1, |(number, _)| number + 1);
         let path = self.store.plans().join(format!("{next:08}-{}.json", plan.id));
@@ -256,4 +272,4 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
