@@ -10,7 +10,7 @@ container_processes() {
 shim_processes() {
     local process
     for process in /proc/[0-9]*; do
-        if tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -q -- "^$node_root/usr/bin/containerd-shim.*-address $dir/containerd.sock"; then
+        if tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -q -- "^[^ ]*/containerd-shim-runc-v2 .*-address $dir/containerd.sock "; then
             basename "$process"
         fi
     done
