@@ -4,6 +4,8 @@
 mod configuration;
 #[path = "manifests/dashboards.rs"]
 mod dashboards;
+#[path = "manifests/minikube.rs"]
+mod minikube;
 #[path = "manifests/scripts.rs"]
 mod scripts;
 
