@@ -71,7 +71,11 @@ impl Host {
 fn assert_in_order(asked: &[String], expected: &[&str]) {
     let mut rest = asked.iter();
     for one in expected {
-        assert!(rest.any(|call| call.contains(one)), "no `{one}` in its place in\n{}", asked.join("\n"));
+        assert!(
+            rest.any(|call| call.contains(one)),
+            "no `{one}` in its place in\n{}",
+            asked.join("\n")
+        );
     }
 }
 
@@ -99,13 +103,18 @@ fn everything_comes_up_in_order_and_a_second_run_keeps_what_is_there() {
             "deploy/overlays/minikube",
         ],
     );
-    for progress in ["1 of 1 Deployments of hipster-shop are ready", "1 of 1 workers have started"] {
+    for progress in ["1 of 1 Deployments of hipster-shop are ready", "1 of 1 workers have started"]
+    {
         assert!(told.contains(progress), "{told}");
     }
     let password = fs::read_to_string(host.calls().join("calls.secret")).unwrap();
     let (asked, output) = host.run("minikube-up", &arguments);
     assert!(output.status.success());
-    let is_kept = |call: &&String| call.contains("minikube start") || call.contains("create -f -") || call.contains("rollout restart");
+    let is_kept = |call: &&String| {
+        call.contains("minikube start")
+            || call.contains("create -f -")
+            || call.contains("rollout restart")
+    };
     assert_eq!(asked.iter().find(is_kept), None);
     assert_eq!(fs::read_to_string(host.calls().join("calls.secret")).unwrap(), password);
 }
