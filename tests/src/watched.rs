@@ -105,8 +105,8 @@ fn family<'a>(
     kind: MetricKind,
     all: impl IntoIterator<Item = (&'a str, &'a str, Course)>,
 ) -> Family {
-    let labels = |(of, more, course)| (format!("{of},{more}"), course);
-    (name, kind, all.into_iter().map(labels).collect())
+    let series = all.into_iter().map(|(of, more, course)| (format!("{of},{more}"), course));
+    (name, kind, series.collect())
 }
 
 fn cadvisor() -> Vec<Family> {
@@ -129,14 +129,12 @@ fn cadvisor() -> Vec<Family> {
 fn cluster_state() -> Vec<Family> {
     let gauge = MetricKind::Gauge;
     let claims = |cpu, memory| {
-        [(CART, "container=server"), (REDIS, "container=redis")].into_iter().flat_map(
-            move |(pod, _)| {
-                [
-                    (pod, "container=server,resource=cpu", At(cpu)),
-                    (pod, "container=server,resource=memory", At(memory)),
-                ]
-            },
-        )
+        [CART, REDIS].into_iter().flat_map(move |pod| {
+            [
+                (pod, "container=server,resource=cpu", At(cpu)),
+                (pod, "container=server,resource=memory", At(memory)),
+            ]
+        })
     };
     let deployments = |course| {
         [
