@@ -21,9 +21,13 @@ utils.schema_contents = functools.lru_cache(maxsize=None)(utils.schema_contents)
 
 
 def closed(schema):
-    """The schema with properties that it does not name refused, as an API server prunes them."""
+    """The schema with properties that it does not name refused, as an API server prunes them, and exclusive bounds as
+    JSON Schema writes them now."""
     schema = copy.deepcopy(schema)
     if isinstance(schema, dict):
+        for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+            if schema.pop(exclusive, False):
+                schema[exclusive] = schema.pop(bound)
         if "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
             schema.setdefault("additionalProperties", False)
         for key in ("properties", "patternProperties"):

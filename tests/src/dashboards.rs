@@ -41,7 +41,8 @@ impl Dashboard {
     ///
     /// Fails when a file cannot be read or is no JSON.
     pub fn shipped() -> Result<Vec<Self>, DashboardError> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/overlays/monitoring/dashboards");
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/overlays/monitoring/dashboards");
         let unreadable = |source| DashboardError::File(folder.clone(), source);
         let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
             .map_err(unreadable)?
@@ -77,7 +78,8 @@ impl Dashboard {
     #[must_use]
     pub fn queries(&self, chosen: &BTreeMap<&str, &str>) -> Vec<DashboardQuery> {
         let constants = self.variables().filter(|variable| variable["type"] == "constant");
-        let constants = constants.map(|variable| (text(&variable["name"]), text(&variable["query"])));
+        let constants =
+            constants.map(|variable| (text(&variable["name"]), text(&variable["query"])));
         let own = [("__rate_interval", "5m"), ("__range", "1h"), ("__interval", "1m")];
         let mut values: BTreeMap<&str, &str> = own.into_iter().chain(constants).collect();
         values.extend(chosen);
@@ -86,12 +88,12 @@ impl Dashboard {
             expression: filled(expression, &values),
         };
         let panels = self.panels().flat_map(|panel| {
-            items(&panel["targets"]).map(|target| query(text(&panel["title"]), text(&target["expr"])))
+            items(&panel["targets"])
+                .map(|target| query(text(&panel["title"]), text(&target["expr"])))
         });
         let variables = self.variables().filter(|variable| variable["type"] == "query");
-        let variables = variables.map(|variable| {
-            query(text(&variable["name"]), &choices(text(&variable["query"])))
-        });
+        let variables = variables
+            .map(|variable| query(text(&variable["name"]), &choices(text(&variable["query"]))));
         panels.chain(variables).collect()
     }
 }
@@ -110,7 +112,9 @@ fn choices(query: &str) -> String {
         return inner.to_owned();
     }
     let parts = called(query, "label_values").and_then(|inner| inner.rsplit_once(','));
-    parts.map_or_else(String::new, |(series, label)| format!("group by ({}) ({series})", label.trim()))
+    parts.map_or_else(String::new, |(series, label)| {
+        format!("group by ({}) ({series})", label.trim())
+    })
 }
 
 fn called<'a>(query: &'a str, function: &str) -> Option<&'a str> {

@@ -22,7 +22,8 @@ const CART: &str = "namespace=shop,pod=cart-5d7f6b8c9-24xkz";
 const REDIS: &str = "namespace=shop,pod=redis-0";
 const WORKER: &str = "namespace=mora,pod=mora-worker-cart-7c9d8b5f6-x2v8k";
 const PLANNED: &str = "namespace=shop,kind=Deployment,workload=cart,container=server";
-const CALLED: &str = "reporter=destination,destination_workload_namespace=shop,destination_workload=cart";
+const CALLED: &str =
+    "reporter=destination,destination_workload_namespace=shop,destination_workload=cart";
 
 /// How values go on, a minute at a time.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +88,13 @@ fn value(course: Course, minute: i64, time: Timestamp) -> f64 {
     match course {
         At(value) => value,
         By(growth) => growth * minute as f64,
-        Dip(usual, other) => if (30..40).contains(&minute) { other } else { usual },
+        Dip(usual, other) => {
+            if (30..40).contains(&minute) {
+                other
+            } else {
+                usual
+            }
+        }
         Now => time.as_second() as f64,
     }
 }
@@ -98,14 +105,16 @@ fn family<'a>(
     kind: MetricKind,
     all: impl IntoIterator<Item = (&'a str, &'a str, Course)>,
 ) -> Family {
-    let labels = |(of, more, course)| (format!("{of},{more}"), course);
-    (name, kind, all.into_iter().map(labels).collect())
+    let series = all.into_iter().map(|(of, more, course)| (format!("{of},{more}"), course));
+    (name, kind, series.collect())
 }
 
 fn cadvisor() -> Vec<Family> {
-    let pods = [(CART, "container=server"), (REDIS, "container=redis"), (WORKER, "container=worker")];
+    let pods =
+        [(CART, "container=server"), (REDIS, "container=redis"), (WORKER, "container=worker")];
     let of = |course: Course| pods.map(|(pod, container)| (pod, container, course));
-    let sent = |course: Course| [(CART, "interface=eth0", course), (REDIS, "interface=eth0", course)];
+    let sent =
+        |course: Course| [(CART, "interface=eth0", course), (REDIS, "interface=eth0", course)];
     let counter = MetricKind::Counter;
     vec![
         family("container_cpu_usage_seconds_total", counter, of(By(12.0))),
@@ -120,17 +129,24 @@ fn cadvisor() -> Vec<Family> {
 fn cluster_state() -> Vec<Family> {
     let gauge = MetricKind::Gauge;
     let claims = |cpu, memory| {
-        [(CART, "container=server"), (REDIS, "container=redis")].into_iter().flat_map(move |(pod, _)| {
-            [(pod, "container=server,resource=cpu", At(cpu)), (pod, "container=server,resource=memory", At(memory))]
+        [CART, REDIS].into_iter().flat_map(move |pod| {
+            [
+                (pod, "container=server,resource=cpu", At(cpu)),
+                (pod, "container=server,resource=memory", At(memory)),
+            ]
         })
     };
     let deployments = |course| {
-        [("namespace=shop", "deployment=cart", course), ("namespace=mora", "deployment=mora-worker-cart", At(1.0))]
+        [
+            ("namespace=shop", "deployment=cart", course),
+            ("namespace=mora", "deployment=mora-worker-cart", At(1.0)),
+        ]
     };
     let set = [("namespace=shop", "statefulset=redis", At(1.0))];
     let scaler = |course| [("namespace=shop", "horizontalpodautoscaler=cart", course)];
     let phase = [(CART, "phase=Running", At(1.0)), (REDIS, "phase=Pending", At(0.0))];
-    let restarts = [(CART, "container=server", Dip(2.0, 3.0)), (WORKER, "container=worker", At(0.0))];
+    let restarts =
+        [(CART, "container=server", Dip(2.0, 3.0)), (WORKER, "container=worker", At(0.0))];
     vec![
         family("kube_pod_container_resource_requests", gauge, claims(0.25, 1e8)),
         family("kube_pod_container_resource_limits", gauge, claims(0.5, 2e8)),
@@ -140,7 +156,11 @@ fn cluster_state() -> Vec<Family> {
         family("kube_deployment_status_replicas_ready", gauge, deployments(At(2.0))),
         family("kube_statefulset_replicas", gauge, set),
         family("kube_statefulset_status_replicas_ready", gauge, set),
-        family("kube_horizontalpodautoscaler_status_desired_replicas", gauge, scaler(Dip(2.0, 3.0))),
+        family(
+            "kube_horizontalpodautoscaler_status_desired_replicas",
+            gauge,
+            scaler(Dip(2.0, 3.0)),
+        ),
         family("kube_horizontalpodautoscaler_spec_max_replicas", gauge, scaler(At(5.0))),
     ]
 }
@@ -163,7 +183,8 @@ fn own() -> Vec<Family> {
     let by = |label, course| [(POD, label, course)];
     let plan = [("what=requested", 3.5), ("what=cap", 8.0), ("what=cut", 0.0)];
     let plan = |scale: f64| plan.map(|(what, value)| (POD, what, At(value * scale)));
-    let requests = |now, target| [(PLANNED, "what=current", At(now)), (PLANNED, "what=target", At(target))];
+    let requests =
+        |now, target| [(PLANNED, "what=current", At(now)), (PLANNED, "what=target", At(target))];
     let forecast = |value| [(PLANNED, "job=pods", At(value))];
     vec![
         family("up", gauge, one(At(1.0))),

@@ -4,6 +4,8 @@
 mod configuration;
 #[path = "manifests/dashboards.rs"]
 mod dashboards;
+#[path = "manifests/minikube.rs"]
+mod minikube;
 #[path = "manifests/scripts.rs"]
 mod scripts;
 
@@ -37,21 +39,26 @@ fn rendered(folder: &Path) -> String {
 
 /// A copy of `deploy`, in which Google's release is the test application's manifests, which have its names.
 fn offline_copy(folder: &Path) -> PathBuf {
-    let copied = Command::new("cp").arg("-R").arg(root().join("deploy")).arg(folder).status().unwrap();
+    let copied =
+        Command::new("cp").arg("-R").arg(root().join("deploy")).arg(folder).status().unwrap();
     assert!(copied.success());
     let boutique = folder.join("deploy/overlays/boutique");
     let path = boutique.join("kustomization.yaml");
     let text = fs::read_to_string(&path).unwrap();
-    let remote = text.lines().find_map(|line| line.trim().strip_prefix("- ").filter(|l| l.starts_with(RELEASE)));
+    let remote = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("- ").filter(|l| l.starts_with(RELEASE)));
     let remote = remote.unwrap_or_else(|| panic!("no pinned release in\n{text}"));
     fs::write(&path, text.replace(remote, "release.yaml")).unwrap();
-    fs::copy(root().join("tests/boutique/deploy/boutique.yaml"), boutique.join("release.yaml")).unwrap();
+    fs::copy(root().join("tests/boutique/deploy/boutique.yaml"), boutique.join("release.yaml"))
+        .unwrap();
     folder.join("deploy")
 }
 
 /// Every folder to render: base, overlays, and the base with each choice of components.
 fn folders(deploy: &Path) -> Vec<PathBuf> {
-    let overlays = fs::read_dir(deploy.join("overlays")).unwrap().map(|entry| entry.unwrap().path());
+    let overlays =
+        fs::read_dir(deploy.join("overlays")).unwrap().map(|entry| entry.unwrap().path());
     let mut folders: Vec<PathBuf> = overlays.chain([deploy.join("base")]).collect();
     for choice in 1..1_usize << COMPONENTS.len() {
         let chosen = COMPONENTS.iter().enumerate().filter(|(bit, _)| choice & (1 << bit) != 0);
@@ -92,7 +99,8 @@ fn what_kubernetes_does_not_know_is_found() {
     let work = tempfile::tempdir().unwrap();
     let file = work.path().join("wrong.yaml");
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n";
-    let plan = "apiVersion: mora.dev/v1alpha1\nkind: RightsizingPlan\nmetadata: {name: b}\nspec: {}\n";
+    let plan =
+        "apiVersion: mora.dev/v1alpha1\nkind: RightsizingPlan\nmetadata: {name: b}\nspec: {}\n";
     fs::write(&file, format!("{service}spec: {{port: 80}}\n---\n{plan}")).unwrap();
     let output = validated(&[file], "1.36");
     let told = String::from_utf8_lossy(&output.stdout);
@@ -121,7 +129,10 @@ fn a_list_that_cannot_be_used_is_refused_with_its_line() {
         ("shop Deployment\n", "line 1: write NAMESPACE KIND NAME"),
         ("# a\nshop CronJob x\n", "line 2: 'CronJob' is none of"),
         ("shop Deployment Cart\n", "line 1: 'shop Cart' are no names"),
-        ("shop Deployment a\nshop Deployment a\nshop Deployment a\n", "shop/Deployment/a is listed twice"),
+        (
+            "shop Deployment a\nshop Deployment a\nshop Deployment a\n",
+            "shop/Deployment/a is listed twice",
+        ),
         ("# nothing\n", "names no workload"),
     ];
     for (text, expected) in cases {
@@ -154,7 +165,12 @@ fn no_right_is_granted_by_a_wildcard_or_on_secrets() {
         for role in roles {
             let lines = role.lines().map(|line| line.trim().trim_start_matches("- "));
             let wrong = |line: &str| ["'*'", "\"*\"", "secrets"].contains(&line);
-            assert_eq!(lines.filter(|line| wrong(line)).count(), 0, "{}:\n{role}", folder.display());
+            assert_eq!(
+                lines.filter(|line| wrong(line)).count(),
+                0,
+                "{}:\n{role}",
+                folder.display()
+            );
         }
     }
 }

@@ -47,7 +47,8 @@ async fn a_panel_shows_a_microservice_by_its_name_and_all_of_them_at_once() {
         let queries = board.queries(variables);
         let cpu = queries.iter().find(|query| query.asker.ends_with(": CPU")).unwrap();
         let answer = watched.server().ask(&cpu.expression, watched.newest()).await.unwrap();
-        let shown: BTreeSet<&str> = answer.measured.iter().map(|m| m.labels["workload"].as_str()).collect();
+        let shown: BTreeSet<&str> =
+            answer.measured.iter().map(|m| m.labels["workload"].as_str()).collect();
         assert_eq!(shown, expected.iter().copied().collect(), "{}", cpu.expression);
         assert!(answer.measured.iter().all(|one| (one.value - 0.2).abs() < 1e-9), "12 s a minute");
     }
@@ -94,9 +95,16 @@ fn every_panel_asks_the_datasource_that_is_provisioned_and_no_variable_stays_ope
 
 /// The names of all metrics a process tells at `/metrics` of `address`, which listens already.
 async fn told(address: SocketAddr) -> BTreeSet<String> {
-    let text = reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap();
+    let text =
+        reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-    types.map(|(name, kind)| if kind == "counter" { format!("{name}_total") } else { name.to_owned() }).collect()
+    types
+        .map(
+            |(name, kind)| {
+                if kind == "counter" { format!("{name}_total") } else { name.to_owned() }
+            },
+        )
+        .collect()
 }
 
 fn serving(name: &str, config: &str, folder: &std::path::Path) -> (Process, SocketAddr) {
@@ -113,7 +121,8 @@ async fn what_dashboards_ask_of_mora_is_what_its_processes_tell() {
     let folder = tempfile::tempdir().unwrap();
     let simulated = "source: {simulated: {namespace: shop}}\nlookback_hours: 2\n";
     let (collector, of_collector) = serving("mora-collector", simulated, folder.path());
-    let (coordinator, of_coordinator) = serving("mora-coordinator", "horizon_hours: 24\n", folder.path());
+    let (coordinator, of_coordinator) =
+        serving("mora-coordinator", "horizon_hours: 24\n", folder.path());
     collector.wait_for_line("serving metrics on", START).unwrap();
     coordinator.listening_address(START).unwrap();
     let names: BTreeSet<String> =

@@ -51,11 +51,17 @@ fn every_script_can_be_read_and_explains_itself() {
     for entry in fs::read_dir(root().join("scripts")).unwrap() {
         let path = entry.unwrap().path();
         let text = fs::read(&path).unwrap_or_default();
-        if text.starts_with(b"#!/usr/bin/env bash\n# ") || path.extension().is_some_and(|e| e == "bash") {
+        if text.starts_with(b"#!/usr/bin/env bash\n# ")
+            || path.extension().is_some_and(|e| e == "bash")
+        {
             let output = Command::new("bash").arg("-n").arg(&path).output().unwrap();
             succeeded(&output, &path.display().to_string());
         } else {
-            assert!(!text.starts_with(b"#!/usr/bin/env bash"), "{} lacks its purpose", path.display());
+            assert!(
+                !text.starts_with(b"#!/usr/bin/env bash"),
+                "{} lacks its purpose",
+                path.display()
+            );
         }
     }
 }
@@ -70,7 +76,8 @@ fn certificates_verify_by_the_authority_and_name_every_service() {
         .unwrap();
     succeeded(&output, "scripts/certificates");
     let openssl = |arguments: &[&str]| {
-        let output = Command::new("openssl").args(arguments).current_dir(folder.path()).output().unwrap();
+        let output =
+            Command::new("openssl").args(arguments).current_dir(folder.path()).output().unwrap();
         succeeded(&output, "openssl")
     };
     let names = [
@@ -83,11 +90,22 @@ fn certificates_verify_by_the_authority_and_name_every_service() {
         let certificate = format!("{component}.crt");
         openssl(&["verify", "-CAfile", "ca.crt", "-verify_hostname", name, &certificate]);
         let key = openssl(&["pkey", "-in", &format!("{component}.key"), "-pubout"]);
-        assert_eq!(key, openssl(&["x509", "-in", &certificate, "-noout", "-pubkey"]), "{component}");
+        assert_eq!(
+            key,
+            openssl(&["x509", "-in", &certificate, "-noout", "-pubkey"]),
+            "{component}"
+        );
     }
     openssl(&["verify", "-CAfile", "ca.crt", "-purpose", "sslclient", "client.crt"]);
     let stranger = Command::new("openssl")
-        .args(["verify", "-CAfile", "ca.crt", "-verify_hostname", "mora-collector.mora.svc", "worker.crt"])
+        .args([
+            "verify",
+            "-CAfile",
+            "ca.crt",
+            "-verify_hostname",
+            "mora-collector.mora.svc",
+            "worker.crt",
+        ])
         .current_dir(folder.path())
         .output()
         .unwrap();
