@@ -13,7 +13,7 @@ use mora_apply::{
     in_files, intents, preview,
 };
 use mora_coordinator::CoordinatorConfig;
-use mora_core::{ApplyMode, Plan};
+use mora_core::{ApplyMode, Plan, WorkloadRef};
 use mora_kubernetes::Cluster;
 use mora_planning::Pattern;
 use mora_runtime::{Exit, load_config, until_stopped};
@@ -107,7 +107,8 @@ async fn asked(arguments: ApplyArguments) -> anyhow::Result<Asked> {
     };
     let patterns: Vec<Pattern> = arguments.workload.into_iter().map(Pattern).collect();
     if !patterns.is_empty() {
-        let wanted = |workload| patterns.iter().any(|pattern| pattern.matches(workload));
+        let wanted =
+            |workload: &WorkloadRef| patterns.iter().any(|pattern| pattern.matches(workload));
         plan.recommendations.retain(|recommendation| wanted(&recommendation.workload));
         anyhow::ensure!(
             !plan.recommendations.is_empty(),
