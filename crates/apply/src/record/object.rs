@@ -30,7 +30,7 @@ impl Records for PlanObjects {
     async fn load(&self, plan: &str) -> Result<Option<AppliedPlan>, RecordError> {
         match self.cluster.plan_of(&self.namespace, &object_name(plan)).await {
             Ok(found) if found.applied.is_empty() => Ok(None),
-            Ok(found) => Ok(Some(record(plan, &found.applied))),
+            Ok(found) => Ok(Some(record(&found.plan.id, &found.applied))),
             Err(CustomResourceError::Absent { .. }) => Ok(None),
             Err(source) => Err(of(plan, source)),
         }
