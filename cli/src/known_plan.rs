@@ -103,7 +103,5 @@ impl KnownPlan {
 
 async fn made_here(source: &SourceArguments) -> anyhow::Result<Record> {
     let Gathered { config, datasets, now } = gather(source).await?;
-    let outcome = predictive(&config, datasets, now).await?;
-    let (plan, evidence) = (outcome.plan, outcome.evidence);
-    Ok(Record { plan, evidence, policy: config.policy })
+    Ok(predictive(&config, datasets, now).await?.into())
 }

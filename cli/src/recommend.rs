@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use mora_coordinator::{Format, Outcome, exit_of, render, write_whole};
+use mora_coordinator::{Format, Outcome, Rules, exit_of, render, write_whole};
 use mora_core::{Dataset, WorkloadRef};
 use mora_planning::{observe, statistical_plan};
 use mora_runtime::Exit;
@@ -51,7 +51,7 @@ pub(crate) async fn recommend(arguments: RecommendArguments) -> anyhow::Result<E
     print!("{}", render(&outcome.plan, arguments.output)?);
     if let Some(path) = &arguments.report {
         let (actual, findings) = (BTreeMap::new(), Vec::new());
-        let Outcome { plan, evidence, datasets } = &outcome;
+        let Outcome { plan, evidence, datasets, .. } = &outcome;
         let report = Report {
             title: "Recommendations",
             plan,
@@ -88,5 +88,6 @@ async fn statistical(
         slots: coordinator.slots(),
     };
     let plan = statistical_plan("statistical", &evidence, &config.policy);
-    Ok(Outcome { plan, evidence, datasets })
+    let rules = Rules { policy: config.policy.clone(), ..Rules::default() };
+    Ok(Outcome { plan, evidence, datasets, rules, cluster: None })
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mora_apply::ApplyConfig;
 use mora_core::{Bytes, Millicores, Step, WorkloadRef};
 use mora_runtime::{ApiConfig, ServerLimits, TlsConfig, WorkerEndpoints};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use mora_planning::Policy;
 
 use crate::FanOutLimits;
+
+/// The namespace MOrA is installed in where nothing else is stated.
+const NAMESPACE: &str = "mora";
 
 /// Whom to ask and what to allow; see `docs/configuration.md`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,6 +47,8 @@ pub struct CoordinatorConfig {
     pub api: ApiConfig,
     /// What the server takes from its clients at most.
     pub limits: ServerLimits,
+    /// How plans are put in force; nothing is without `--apply`, unless this permits it.
+    pub apply: ApplyConfig,
 }
 
 /// What the cluster can give.
@@ -53,12 +59,48 @@ pub struct ClusterConfig {
     pub kubernetes: bool,
     /// Context of the kubeconfig; absent means the current one, or the pod's own service account.
     pub context: Option<String>,
-    /// Write an Event for each violation on the workload it concerns.
+    /// Write an Event for each violation on the workload it concerns, and for each workload of which a request changes.
     pub events: bool,
+    /// Write each plan as an object to the cluster; absent means that none is written.
+    pub plans: Option<PlansConfig>,
+    /// The policy of the cluster, which overlays that of the configuration; absent means that none is read.
+    pub policy: Option<PolicyConfig>,
     /// CPU that can be requested on all nodes, where Kubernetes is not asked.
     pub cpu_allocatable: Option<Millicores>,
     /// Memory that can be requested on all nodes, where Kubernetes is not asked.
     pub memory_allocatable: Option<Bytes>,
+}
+
+/// Where plans are written as objects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlansConfig {
+    /// Namespace they are written to.
+    pub namespace: String,
+    /// Plans kept there, at least 1.
+    pub keep: usize,
+}
+
+impl Default for PlansConfig {
+    fn default() -> Self {
+        Self { namespace: NAMESPACE.to_owned(), keep: 24 }
+    }
+}
+
+/// Which object states the policy of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Default for PolicyConfig {
+    fn default() -> Self {
+        Self { namespace: NAMESPACE.to_owned(), name: "default".to_owned() }
+    }
 }
 
 /// How workers are asked; see `docs/configuration.md`.
@@ -152,6 +194,7 @@ impl Default for CoordinatorConfig {
             tls: None,
             api: ApiConfig::default(),
             limits: ServerLimits::default(),
+            apply: ApplyConfig::default(),
         }
     }
 }

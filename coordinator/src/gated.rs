@@ -5,11 +5,12 @@ use std::panic::resume_unwind;
 use jiff::Timestamp;
 use mora_planning::{GateState, Surroundings, gate};
 
+use crate::cluster::publish;
 use crate::store::Remembered;
 use crate::{CoordinatorConfig, Outcome, RunError, Store, StoreError, Workers, run_asking};
 
 /// Makes one plan at `now` as [`run_asking`] does, lets the change gate decide about it, and remembers both where `state`
-/// is configured.
+/// is configured. At last it is written to the cluster where that is configured.
 ///
 /// Fails as [`run_asking`] does, and when the plan cannot be remembered: a decision that the next run does not know of must
 /// not be followed.
@@ -19,38 +20,36 @@ pub async fn run_gated(
     now: Timestamp,
 ) -> Result<Outcome, RunError> {
     let outcome = run_asking(workers, config, now).await?;
-    let config = config.clone();
+    let remembering = config.clone();
     // Another run may hold the folder; waiting for it must not hold up other answers.
-    let decided = tokio::task::spawn_blocking(move || decide(&config, outcome));
+    let decided = tokio::task::spawn_blocking(move || decide(&remembering, outcome));
     let decided = decided.await.unwrap_or_else(|failed| resume_unwind(failed.into_panic()));
-    Ok(decided?)
+    let mut outcome = decided?;
+    publish(config, &mut outcome).await;
+    Ok(outcome)
 }
 
 fn decide(config: &CoordinatorConfig, mut outcome: Outcome) -> Result<Outcome, StoreError> {
     let store = config.state.as_ref().map(|folder| Store::open(folder, config.keep_plans));
     let Some(store) = store.transpose()? else {
-        apply(config, &mut outcome, None);
+        apply(&mut outcome, None);
         return Ok(outcome);
     };
     let store = store.lock()?;
     let remembered = store.load()?;
-    let state = apply(config, &mut outcome, Some(&remembered));
-    store.save(&outcome, &config.policy, &state)?;
+    let state = apply(&mut outcome, Some(&remembered));
+    store.save(&outcome, &state)?;
     Ok(outcome)
 }
 
-fn apply(
-    config: &CoordinatorConfig,
-    outcome: &mut Outcome,
-    remembered: Option<&Remembered>,
-) -> GateState {
-    let Outcome { plan, evidence, datasets } = outcome;
+fn apply(outcome: &mut Outcome, remembered: Option<&Remembered>) -> GateState {
+    let Outcome { plan, evidence, datasets, rules, .. } = outcome;
     let surroundings = Surroundings { graph: &evidence.graph, datasets, now: evidence.now };
     if let Some(remembered) = remembered {
         plan.warnings.extend(remembered.warnings.iter().cloned());
     }
     let previous = remembered.map(|remembered| &remembered.gate);
-    gate(plan, surroundings, &config.policy.gate, previous)
+    gate(plan, surroundings, &rules.policy.gate, previous)
 }
 
 #[cfg(test)]
@@ -64,6 +63,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::Rules;
 
     /// A plan for a workload that uses a tenth of the core it requests.
     fn outcome(minutes: usize) -> Outcome {
@@ -94,7 +94,7 @@ mod tests {
             slots: 24,
         };
         let plan = statistical_plan("p", &evidence, &Policy::default());
-        Outcome { plan, evidence, datasets }
+        Outcome { plan, evidence, datasets, rules: Rules::default(), cluster: None }
     }
 
     fn decision(config: &CoordinatorConfig, minutes: usize) -> Decision {

@@ -6,7 +6,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mora_core::{Bytes, Millicores, Plan, PlanStatus, Recommendation, ViolationKind};
+use jiff::Timestamp;
+use mora_core::{
+    Bytes, ForecastPoint, Millicores, Plan, PlanStatus, Recommendation, Step, ViolationKind,
+};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,6 +17,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::Applied;
 
 type Labels = Vec<(&'static str, String)>;
 type Number = Gauge<f64, AtomicU64>;
@@ -30,6 +35,7 @@ pub struct Metrics {
 struct Figures {
     registry: Registry,
     runs: Family<Labels, Counter>,
+    applied: Family<Labels, Counter>,
     duration: Number,
     created: Number,
     status: Numbers,
@@ -39,6 +45,26 @@ struct Figures {
     totals_memory: Numbers,
     workload_cpu: Numbers,
     workload_memory: Numbers,
+    forecast_cpu: Numbers,
+    forecast_memory: Numbers,
+    schedules: Vec<Schedule>,
+}
+
+/// What a container is forecast to need, slot by slot.
+#[derive(Debug)]
+struct Schedule {
+    labels: Labels,
+    slot: Step,
+    points: Vec<ForecastPoint>,
+}
+
+impl Schedule {
+    /// The slot that holds `now`.
+    fn at(&self, now: Timestamp) -> Option<&ForecastPoint> {
+        let holds =
+            |point: &&ForecastPoint| point.start <= now && now < point.start + self.slot.times(1);
+        self.points.iter().find(holds)
+    }
 }
 
 impl Default for Metrics {
@@ -50,7 +76,7 @@ impl Default for Metrics {
 impl Metrics {
     /// Takes in the end of a run that took `took`; without a plan it failed, and the figures of the last plan stay.
     pub fn record(&self, plan: Option<&Plan>, took: Duration) {
-        let figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = plan.map_or("failure", |plan| name(plan.status));
         figures.runs.get_or_create(&vec![("outcome", outcome.to_owned())]).inc();
         figures.duration.set(took.as_secs_f64());
@@ -59,10 +85,33 @@ impl Metrics {
         }
     }
 
-    /// Everything as OpenMetrics text.
-    #[must_use]
-    pub fn text(&self) -> String {
+    /// Takes in what became of putting a plan in force; `None` where nothing was to be.
+    pub fn record_applied(&self, applied: Option<&Applied>) {
         let figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = |mode: &str, outcome: &str| {
+            let labels = vec![("mode", mode.to_owned()), ("outcome", outcome.to_owned())];
+            figures.applied.get_or_create(&labels).inc();
+        };
+        match applied {
+            None => {}
+            Some(Ok(report)) => report
+                .workloads
+                .iter()
+                .for_each(|one| count(one.mode.as_str(), one.outcome.as_str())),
+            Some(Err(_)) => count("any", "failed"),
+        }
+    }
+
+    /// Takes in a plan that another process made.
+    pub fn show(&self, plan: &Plan) {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner).take(plan);
+    }
+
+    /// Everything as OpenMetrics text, with the forecasts for `now`.
+    #[must_use]
+    pub fn text(&self, now: Timestamp) -> String {
+        let figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        figures.take_forecasts(now);
         let mut text = String::new();
         if encode(&mut text, &figures.registry).is_err() {
             // Writing to a string does not fail; an empty answer would read as "no metrics".
@@ -77,6 +126,8 @@ impl Figures {
         let mut figures = Self::default();
         let registry = &mut figures.registry;
         registry.register("mora_runs", "Runs by outcome", figures.runs.clone());
+        let help = "Workloads by what became of putting a plan in force";
+        registry.register("mora_applied", help, figures.applied.clone());
         let numbers = [
             ("mora_plan_status", "1 for the status of the newest plan", &figures.status),
             ("mora_plan_violations", "Violations in the newest plan by kind", &figures.violations),
@@ -96,6 +147,16 @@ impl Figures {
                 "Memory request per replica: current and target",
                 &figures.workload_memory,
             ),
+            (
+                "mora_cpu_forecast_cores",
+                "CPU per replica in the slot of the plan that holds the present",
+                &figures.forecast_cpu,
+            ),
+            (
+                "mora_memory_forecast_bytes",
+                "Memory per replica in the slot of the plan that holds the present",
+                &figures.forecast_memory,
+            ),
         ];
         for (name, help, family) in numbers {
             registry.register(name, help, family.clone());
@@ -113,7 +174,7 @@ impl Figures {
         figures
     }
 
-    fn take(&self, plan: &Plan) {
+    fn take(&mut self, plan: &Plan) {
         self.created.set(plan.created_at.as_second() as f64);
         for status in [PlanStatus::Complete, PlanStatus::Degraded, PlanStatus::Violation] {
             let is_status = if plan.status == status { 1.0 } else { 0.0 };
@@ -128,6 +189,22 @@ impl Figures {
         self.workload_cpu.clear();
         self.workload_memory.clear();
         plan.recommendations.iter().for_each(|one| self.take_recommendation(one));
+        let schedule = |one: &Recommendation| Schedule {
+            labels: labels(one),
+            slot: plan.slot,
+            points: one.schedule.clone(),
+        };
+        self.schedules = plan.recommendations.iter().map(schedule).collect();
+    }
+
+    fn take_forecasts(&self, now: Timestamp) {
+        self.forecast_cpu.clear();
+        self.forecast_memory.clear();
+        for schedule in &self.schedules {
+            let Some(point) = schedule.at(now) else { continue };
+            set(&self.forecast_cpu, &schedule.labels, point.cpu.cores());
+            set(&self.forecast_memory, &schedule.labels, point.memory.get() as f64);
+        }
     }
 
     fn take_totals(&self, plan: &Plan) {
@@ -148,13 +225,9 @@ impl Figures {
 
     fn take_recommendation(&self, one: &Recommendation) {
         let labels = |what: &str| {
-            vec![
-                ("namespace", one.workload.namespace().to_owned()),
-                ("kind", one.workload.kind().to_string()),
-                ("workload", one.workload.name().to_owned()),
-                ("container", one.container.clone()),
-                ("what", what.to_owned()),
-            ]
+            let mut labels = labels(one);
+            labels.push(("what", what.to_owned()));
+            labels
         };
         set(&self.workload_cpu, &labels("target"), one.cpu.target.cores());
         set(&self.workload_memory, &labels("target"), one.memory.target.get() as f64);
@@ -165,6 +238,15 @@ impl Figures {
             set(&self.workload_memory, &labels("current"), current.get() as f64);
         }
     }
+}
+
+fn labels(one: &Recommendation) -> Labels {
+    vec![
+        ("namespace", one.workload.namespace().to_owned()),
+        ("kind", one.workload.kind().to_string()),
+        ("workload", one.workload.name().to_owned()),
+        ("container", one.container.clone()),
+    ]
 }
 
 fn set(numbers: &Numbers, labels: &Labels, value: f64) {
@@ -185,14 +267,14 @@ pub async fn serve_metrics(
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    mora_runtime::serve_metrics(listener, move || metrics.text(), stop).await
+    mora_runtime::serve_metrics(listener, move || metrics.text(Timestamp::now()), stop).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
-    use mora_core::{Shortfall, Step, Violation};
+    use jiff::SignedDuration;
+    use mora_core::{Shortfall, Violation};
 
     fn plan() -> Plan {
         Plan {
@@ -202,6 +284,7 @@ mod tests {
             status: PlanStatus::Violation,
             start: Timestamp::UNIX_EPOCH,
             slot: Step::HOUR,
+            policy: None,
             capacity: None,
             recommendations: Vec::new(),
             cuts: vec![mora_core::Cut {
@@ -228,7 +311,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.record(Some(&plan()), Duration::from_millis(1500));
         metrics.record(None, Duration::from_millis(20));
-        let text = metrics.text();
+        let text = metrics.text(Timestamp::UNIX_EPOCH);
         for line in [
             "mora_runs_total{outcome=\"violation\"} 1",
             "mora_runs_total{outcome=\"failure\"} 1",
@@ -243,5 +326,31 @@ mod tests {
         }
         assert!(!text.contains("what=\"cap\""), "no cluster was looked at");
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn a_forecast_is_that_of_the_slot_that_holds_the_present_and_after_the_last_there_is_none() {
+        let hour = |hour: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour);
+        let point = |index: i64, cpu| ForecastPoint {
+            start: hour(index),
+            cpu: Millicores::new(cpu),
+            memory: Bytes::new(7),
+        };
+        let mut plan = crate::store::tests::plan("cart", 0);
+        plan.recommendations[0].schedule = vec![point(0, 100), point(1, 250)];
+        let metrics = Metrics::default();
+        metrics.show(&plan);
+        let of = "{namespace=\"shop\",kind=\"Deployment\",workload=\"cart\",container=\"server\"}";
+        let cpu = |now| {
+            let text = metrics.text(now);
+            let line = text.lines().find(|line| line.starts_with("mora_cpu_forecast_cores{"))?;
+            Some(line.to_owned())
+        };
+        let of_cpu = |cores: &str| Some(format!("mora_cpu_forecast_cores{of} {cores}"));
+        assert_eq!(cpu(hour(0)), of_cpu("0.1"));
+        assert_eq!(cpu(hour(1)), of_cpu("0.25"));
+        assert_eq!(cpu(hour(2)), None);
+        let memory = format!("mora_memory_forecast_bytes{of} 7.0");
+        assert!(metrics.text(hour(1)).contains(&memory));
     }
 }

@@ -133,6 +133,9 @@ fn table(plan: &Plan) -> String {
         }
     }
     let mut text = format!("{table}\n{}\n", totals(plan));
+    if let Some(policy) = &plan.policy {
+        text += &format!("policy: {policy}\n");
+    }
     for cut in &plan.cuts {
         let amounts = [
             (cut.cpu > Millicores::ZERO).then(|| format!("{} CPU", cut.cpu)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mora_core::{CallGraph, ClusterState, Dataset, Plan, PlanStatus, Quantile, WorkloadRef};
 use mora_discovery::discover;
-use mora_kubernetes::ClusterError;
+use mora_kubernetes::{Cluster, ClusterError};
 use mora_runtime::TlsError;
 use thiserror::Error;
 
@@ -17,8 +17,9 @@ use mora_planning::{
     drift_warnings, observe, plan,
 };
 
-use crate::cluster::{look, tell};
+use crate::cluster::{connect, look_at, tell};
 use crate::fan_out::{Answers, Endpoint};
+use crate::rules::{Rules, rules};
 use crate::{CoordinatorConfig, StoreError, Workers};
 
 const COLLECTOR_DEADLINE: Duration = Duration::from_secs(30);
@@ -75,6 +76,10 @@ pub struct Outcome {
     pub evidence: Evidence,
     /// The histories behind the evidence.
     pub datasets: BTreeMap<WorkloadRef, Dataset>,
+    /// The rules it was made under.
+    pub rules: Rules,
+    /// The connection to the cluster, where there is one.
+    pub cluster: Option<Cluster>,
 }
 
 /// Makes one plan at `now` with usage from the configured collector.
@@ -131,7 +136,10 @@ async fn plan_asking(
     now: Timestamp,
 ) -> Result<Outcome, RunError> {
     let found = discover(&config.workers, workers.security()).await;
-    let config = &CoordinatorConfig { workers: found.workers, ..config.clone() };
+    let connected = connect(config).await?;
+    let ruled = rules(config, &connected).await;
+    let policy = ruled.rules.policy.clone();
+    let config = &CoordinatorConfig { workers: found.workers, policy, ..config.clone() };
     let workloads = workloads(config, &datasets);
     if workloads.is_empty() {
         return Err(RunError::NoWorkloads);
@@ -141,22 +149,33 @@ async fn plan_asking(
     let risk_price = config.policy.risk_price;
     let request = ForecastRequest { start, slot, slots, quantiles: quantiles(config), risk_price };
     let forecasts = ask(workers, config, &workloads, &request).await;
-    let allowed = look(config, &workloads).await?;
+    let cluster = connected.ok();
+    let allowed = look_at(config, cluster.as_ref(), &workloads).await?;
     let graph = call_graph(config, &datasets, allowed.state.as_ref())?;
     let observed = observe(&datasets, &graph, &config.policy, (now, slot));
-    let (capacity, cluster) = (allowed.capacity, allowed.state);
-    let evidence =
-        Evidence { observed, forecasts, graph, capacity, cluster, now, start, slot, slots };
+    let capacity = allowed.capacity;
+    let evidence = Evidence {
+        observed,
+        forecasts,
+        graph,
+        capacity,
+        cluster: allowed.state,
+        now,
+        start,
+        slot,
+        slots,
+    };
     let id = now.strftime("%Y%m%dT%H%M%S%3fZ").to_string();
     let mut plan = plan(&id, &evidence, &config.policy);
     plan.warnings.extend(found.warnings);
+    ruled.note(&mut plan);
     plan.warnings.extend(drift_warnings(&evidence.graph));
     if plan.recommendations.is_empty() {
         return Err(RunError::Nothing(plan.warnings.join(" ")));
     }
-    let untold = tell(config, allowed.cluster.as_ref(), &plan, now).await;
+    let untold = tell(config, cluster.as_ref(), &plan, now).await;
     plan.warnings.extend(untold);
-    Ok(Outcome { plan, evidence, datasets })
+    Ok(Outcome { plan, evidence, datasets, rules: ruled.rules, cluster })
 }
 
 fn workloads(

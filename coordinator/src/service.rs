@@ -1,8 +1,7 @@
 //! The coordinator as a server: plans on request, and the last ones remembered.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -12,27 +11,31 @@ use mora_proto::v1::recommendation_service_server::{
 };
 use mora_proto::{FieldError, required, v1};
 use mora_runtime::{ApiGuard, GrpcServer, OpenCall, Readiness, ServeError, with_causes};
-use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status};
 
 use mora_planning::{CpuPath, WhatIfError, what_if};
 
-use crate::{CoordinatorConfig, Metrics, Outcome, Workers, run_asking, run_gated};
+use crate::follow::Follower;
+use crate::memory::Memory;
+use crate::{
+    CoordinatorConfig, Metrics, Outcome, Record, Workers, put_in_force, run_asking, run_gated,
+};
 
 const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
-/// Outcomes remembered: a day of plans every half an hour.
-const REMEMBERED: usize = 48;
 /// Longest horizon a worker answers.
 const MAX_HORIZON_HOURS: i64 = 168;
 
-/// Serves plans on `server` until `stop` is cancelled, to those who may ask; every run is recorded in `metrics`.
+/// Serves plans on `server` until `stop` is cancelled, to those who may ask; every run is recorded in `metrics`. Where `state` is
+/// configured, the newest plan in it is served and shown, whoever made it.
 ///
-/// Fails when the transport does, and when certificates or tokens cannot be used.
+/// Fails when the transport does, when certificates or tokens cannot be used, and where anyone who reaches it could have plans put in
+/// force.
 pub async fn serve(
     config: CoordinatorConfig,
     server: GrpcServer,
@@ -40,49 +43,80 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let workers = Workers::kept(&config)?;
-    let guard = ApiGuard::open(&config.api)?;
-    let limits = config.limits;
-    let server = server.secured(workers.security().clone()).await?.limited(limits);
-    warn_if_open(&server, &guard);
+    let (server, guard) = guarded(server, &config, &workers).await?;
     let readiness = Readiness::unready(&SERVICES).await;
+    let memory = Arc::new(Memory::default());
+    let followed = config.state.clone();
+    let mut follower =
+        followed.map(|state| Follower::new(state, Arc::clone(&memory), Arc::clone(&metrics)));
+    if let Some(follower) = &mut follower {
+        follower.look().await;
+    }
     readiness.ready().await;
+    let applying = TaskTracker::new();
     let service = Service {
-        workers,
         config,
         metrics,
-        plans: Mutex::default(),
-        newest: watch::Sender::new(None),
+        workers,
+        memory,
         stop: stop.clone(),
+        applying: applying.clone(),
     };
-    let service =
-        RecommendationServiceServer::new(service).max_decoding_message_size(limits.message_bytes);
-    server.serve(Routes::new(InterceptedService::new(service, guard)), readiness, stop).await
+    let service = RecommendationServiceServer::new(service)
+        .max_decoding_message_size(server.limits().message_bytes);
+    let routes = Routes::new(InterceptedService::new(service, guard));
+    let served = stop.child_token();
+    let serving = async {
+        let ended = server.serve(routes, readiness, stop).await;
+        applying.close();
+        applying.wait().await;
+        served.cancel();
+        ended
+    };
+    let following = async {
+        if let Some(follower) = follower {
+            follower.follow(served.clone()).await;
+        }
+    };
+    tokio::join!(serving, following).0
 }
 
-/// Says so where anyone who reaches the server may ask for plans, or can read the token on its way.
-fn warn_if_open(server: &GrpcServer, guard: &ApiGuard) {
+/// The server as it is configured, and who guards it.
+///
+/// Fails when tokens cannot be used, and where anyone who reaches it could have plans put in force.
+async fn guarded(
+    server: GrpcServer,
+    config: &CoordinatorConfig,
+    workers: &Workers,
+) -> Result<(GrpcServer, ApiGuard), ServeError> {
+    let guard = ApiGuard::open(&config.api)?;
+    let server = server.secured(workers.security().clone()).await?.limited(config.limits);
     if server.is_secured() || server.address().ip().is_loopback() {
-        return;
+        return Ok((server, guard));
     }
     if guard.asks_for_tokens() {
         tracing::warn!(
             "tokens come in plain text; set `tls`, or let something that speaks TLS stand before it"
         );
+    } else if config.apply.permitted {
+        return Err(ServeError::Unguarded(server.address()));
     } else {
         tracing::warn!(
             "whoever reaches {} may ask for plans; set `api.token_file` or `tls`, or keep others away with a NetworkPolicy",
             server.address()
         );
     }
+    Ok((server, guard))
 }
 
 struct Service {
     config: CoordinatorConfig,
     metrics: Arc<Metrics>,
     workers: Workers,
-    plans: Mutex<VecDeque<Arc<Outcome>>>,
-    newest: watch::Sender<Option<Arc<Outcome>>>,
+    memory: Arc<Memory>,
     stop: CancellationToken,
+    /// Plans that are being put in force.
+    applying: TaskTracker,
 }
 
 type Plans = Pin<Box<dyn Stream<Item = Result<v1::WatchPlansResponse, Status>> + Send>>;
@@ -99,15 +133,20 @@ impl RecommendationService for Service {
         let config = self.config_for(&request)?;
         let (now, begin) = (Timestamp::now(), Instant::now());
         // A plan by other rules than the configured ones agrees with none of the runs before it.
-        let outcome = if request == v1::RecommendRequest::default() {
+        let gated = request == v1::RecommendRequest::default();
+        let outcome = if gated {
             run_gated(&self.workers, &config, now).await
         } else {
             run_asking(&self.workers, &config, now).await
         };
         self.metrics.record(outcome.as_ref().ok().map(|o| &o.plan), begin.elapsed());
-        let outcome = Arc::new(outcome.map_err(|error| run_status(&error))?);
-        self.remember(&outcome);
-        Ok(Response::new(v1::RecommendResponse { plan: Some((&outcome.plan).into()) }))
+        let mut outcome = outcome.map_err(|error| run_status(&error))?;
+        if gated {
+            outcome = self.applied(outcome).await?;
+        }
+        let record = Arc::new(Record::from(outcome));
+        self.memory.remember(Arc::clone(&record));
+        Ok(Response::new(v1::RecommendResponse { plan: Some((&record.plan).into()) }))
     }
 
     async fn watch_plans(
@@ -115,8 +154,8 @@ impl RecommendationService for Service {
         request: Request<v1::WatchPlansRequest>,
     ) -> Result<Response<Plans>, Status> {
         let open = OpenCall::of(&request);
-        let plans = WatchStream::new(self.newest.subscribe()).filter_map(|outcome| {
-            let plan = outcome.map(|outcome| v1::Plan::from(&outcome.plan))?;
+        let plans = WatchStream::new(self.memory.watch()).filter_map(|record| {
+            let plan = record.map(|record| v1::Plan::from(&record.plan))?;
             Some(Ok(v1::WatchPlansResponse { plan: Some(plan) }))
         });
         // A watcher would otherwise hold the server up until its grace period is over.
@@ -129,13 +168,11 @@ impl RecommendationService for Service {
         request: Request<v1::GetPlanRequest>,
     ) -> Result<Response<v1::GetPlanResponse>, Status> {
         let id = request.into_inner().plan_id;
-        let plans = self.plans();
-        let found =
-            if id.is_empty() { plans.back() } else { plans.iter().find(|o| o.plan.id == id) };
-        let outcome = found.ok_or_else(|| {
+        let found = if id.is_empty() { self.memory.newest() } else { self.memory.find(&id) };
+        let record = found.ok_or_else(|| {
             Status::not_found("no such plan is remembered; ask for one with Recommend")
         })?;
-        Ok(Response::new(v1::GetPlanResponse { plan: Some((&outcome.plan).into()) }))
+        Ok(Response::new(v1::GetPlanResponse { plan: Some((&record.plan).into()) }))
     }
 
     async fn explain(
@@ -163,14 +200,27 @@ impl RecommendationService for Service {
                 .map_err(|error| error.within(&format!("entries[{index}]")))?;
             factors.push((workload, entry.factor));
         }
-        let outcome = self.newest()?;
-        let plan = what_if(&outcome.evidence, &self.config.policy, &factors);
+        let record = self.newest()?;
+        let plan = what_if(&record.evidence, &record.policy, &factors);
         let plan = plan.map_err(|error| what_if_status(&error))?;
         Ok(Response::new(v1::WhatIfResponse { plan: Some((&plan).into()) }))
     }
 }
 
 impl Service {
+    /// Puts the plan of `outcome` in force where that is permitted. A caller that goes away does not leave a change half made.
+    async fn applied(&self, mut outcome: Outcome) -> Result<Outcome, Status> {
+        let (config, metrics) = (self.config.clone(), Arc::clone(&self.metrics));
+        let stop = self.stop.clone();
+        let applying = self.applying.spawn(async move {
+            let applied = put_in_force(&config, &mut outcome, &stop).await;
+            metrics.record_applied(applied.as_ref());
+            outcome
+        });
+        let ended = applying.await;
+        ended.map_err(|_| Status::internal("putting the plan in force ended early; see the log"))
+    }
+
     fn config_for(&self, request: &v1::RecommendRequest) -> Result<CoordinatorConfig, FieldError> {
         let mut config = self.config.clone();
         if request.quantile != 0.0 {
@@ -189,25 +239,10 @@ impl Service {
         Ok(config)
     }
 
-    fn remember(&self, outcome: &Arc<Outcome>) {
-        let mut plans = self.plans();
-        if plans.len() == REMEMBERED {
-            plans.pop_front();
-        }
-        plans.push_back(outcome.clone());
-        self.newest.send_replace(Some(outcome.clone()));
-    }
-
-    fn newest(&self) -> Result<Arc<Outcome>, Status> {
-        let newest = self.plans().back().cloned();
-        newest.ok_or_else(|| {
+    fn newest(&self) -> Result<Arc<Record>, Status> {
+        self.memory.newest().ok_or_else(|| {
             Status::not_found("no plan has been made yet; ask for one with Recommend")
         })
-    }
-
-    /// The guard, also after a panic elsewhere: every change under it is complete in itself.
-    fn plans(&self) -> MutexGuard<'_, VecDeque<Arc<Outcome>>> {
-        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -230,8 +265,8 @@ mod tests {
             config: CoordinatorConfig::default(),
             workers: Workers::once(&CoordinatorConfig::default()).unwrap(),
             metrics: Arc::default(),
-            plans: Mutex::default(),
-            newest: watch::Sender::new(None),
+            memory: Arc::default(),
+            applying: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
         service.config_for(&v1::RecommendRequest { quantile, horizon: None })

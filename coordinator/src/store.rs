@@ -51,8 +51,16 @@ pub enum StoreError {
     /// There is no plan yet.
     #[error("{} holds no plan; let a coordinator make one with this folder as its `state`", .0.display())]
     Empty(PathBuf),
-    /// The newest plan cannot be understood.
-    #[error("the newest plan, {}, cannot be read; let the coordinator make another", path.display())]
+    /// There is no such plan.
+    #[error("{} holds no plan {id}; leave the identifier out for the newest, or name another folder", folder.display())]
+    Absent {
+        /// What was looked for.
+        id: String,
+        /// Where.
+        folder: PathBuf,
+    },
+    /// The plan cannot be understood.
+    #[error("the plan {} cannot be read; let the coordinator make another", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -98,6 +106,13 @@ pub struct Record {
     pub evidence: Evidence,
     /// What had to be respected.
     pub policy: Policy,
+}
+
+impl From<Outcome> for Record {
+    fn from(outcome: Outcome) -> Self {
+        let Outcome { plan, evidence, rules, .. } = outcome;
+        Self { plan, evidence, policy: rules.policy }
+    }
 }
 
 #[derive(Serialize)]
@@ -152,11 +167,38 @@ impl Store {
     ///
     /// Fails when there is none, or it cannot be read.
     pub fn newest(folder: &Path) -> Result<Record, StoreError> {
+        let path = Self::newest_file(folder)?;
+        Self::read(&path.ok_or_else(|| StoreError::Empty(folder.to_owned()))?)
+    }
+
+    /// The file of the newest plan in `folder`, where there is one; nothing is made, locked or read.
+    ///
+    /// Fails when the folder cannot be listed.
+    pub(crate) fn newest_file(folder: &Path) -> Result<Option<PathBuf>, StoreError> {
         let store = Self { folder: folder.to_owned(), keep: 2 };
-        let (_, path) = store.files()?.pop().ok_or_else(|| StoreError::Empty(folder.to_owned()))?;
-        let bytes = fs::read(&path).map_err(at(&path))?;
-        refuse_newer(&path, &bytes)?;
-        serde_json::from_slice(&bytes).map_err(|source| StoreError::Damaged { path, source })
+        Ok(store.files()?.pop().map(|(_, path)| path))
+    }
+
+    /// The plan `id` in `folder` with what it was made of; nothing is made or locked.
+    ///
+    /// Fails when there is no such plan, or it cannot be read.
+    pub fn named(folder: &Path, id: &str) -> Result<Record, StoreError> {
+        let store = Self { folder: folder.to_owned(), keep: 2 };
+        let end = format!("-{id}.json");
+        let is_named = |path: &PathBuf| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(&end))
+        };
+        let found = store.files()?.into_iter().rev().find(|(_, path)| is_named(path));
+        let absent = || StoreError::Absent { id: id.to_owned(), folder: folder.to_owned() };
+        Self::read(&found.ok_or_else(absent)?.1)
+    }
+
+    /// The plan in the file `path` with what it was made of; fails when it cannot be read.
+    pub(crate) fn read(path: &Path) -> Result<Record, StoreError> {
+        let bytes = fs::read(path).map_err(at(path))?;
+        refuse_newer(path, &bytes)?;
+        serde_json::from_slice(&bytes)
+            .map_err(|source| StoreError::Damaged { path: path.to_owned(), source })
     }
 
     fn plans(&self) -> PathBuf {
@@ -200,16 +242,12 @@ impl LockedStore {
         Ok(Remembered { gate: GateState::default(), warnings })
     }
 
-    /// Keeps `outcome`, which was made under `policy`, with the state after it and lets go of the oldest plans.
+    /// Keeps `outcome` with the state after it and lets go of the oldest plans.
     ///
     /// Fails when the file cannot be written; what was remembered before is then still there.
-    pub fn save(
-        &self,
-        outcome: &Outcome,
-        policy: &Policy,
-        gate: &GateState,
-    ) -> Result<(), StoreError> {
-        let Outcome { plan, evidence, .. } = outcome;
+    pub fn save(&self, outcome: &Outcome, gate: &GateState) -> Result<(), StoreError> {
+        let Outcome { plan, evidence, rules, .. } = outcome;
+        let policy = &rules.policy;
         let files = self.store.files()?;
         let next = files.last().map_or(1, |(number, _)| number + 1);
         let path = self.store.plans().join(format!("{next:08}-{}.json", plan.id));
@@ -256,4 +294,4 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -96,6 +96,17 @@ async fn who_watches_plans_has_a_call_open_until_it_goes() {
 }
 
 #[tokio::test]
+async fn where_plans_are_put_in_force_a_server_that_others_reach_must_be_guarded() {
+    let mut config = CoordinatorConfig::default();
+    config.apply.permitted = true;
+    let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    let server = GrpcServer::bind(everywhere).await.unwrap();
+    let error = serve(config, server, Arc::default(), CancellationToken::new()).await.unwrap_err();
+    assert!(matches!(error, ServeError::Unguarded(_)), "{error}");
+    assert!(error.to_string().contains("api.token_file"), "{error}");
+}
+
+#[tokio::test]
 async fn a_token_file_without_a_token_keeps_the_server_from_starting() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let api = ApiConfig { token_file: Some(file.path().to_owned()), ..ApiConfig::default() };

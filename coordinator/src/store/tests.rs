@@ -9,9 +9,10 @@ use mora_planning::{Evidence, GateRules, Policy, Surroundings, gate};
 use tempfile::TempDir;
 
 use super::*;
+use crate::Rules;
 
 /// A plan for one workload that has 100m in force and needs 50m.
-fn plan(name: &str, minutes: i64) -> Plan {
+pub(crate) fn plan(name: &str, minutes: i64) -> Plan {
     let created_at = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
     let memory = Bytes::from_mebibytes(64);
     let target = Millicores::new(50);
@@ -36,6 +37,7 @@ fn plan(name: &str, minutes: i64) -> Plan {
         status: PlanStatus::Complete,
         start: created_at,
         slot: Step::HOUR,
+        policy: None,
         capacity: None,
         recommendations: vec![Recommendation {
             workload: format!("shop/{name}").parse().unwrap(),
@@ -57,7 +59,7 @@ fn plan(name: &str, minutes: i64) -> Plan {
 }
 
 /// The outcome of a run that knew nothing but its plan.
-fn outcome(plan: Plan) -> Outcome {
+pub(crate) fn outcome(plan: Plan) -> Outcome {
     let evidence = Evidence {
         observed: BTreeMap::new(),
         forecasts: BTreeMap::new(),
@@ -69,7 +71,7 @@ fn outcome(plan: Plan) -> Outcome {
         slot: plan.slot,
         slots: 24,
     };
-    Outcome { plan, evidence, datasets: BTreeMap::new() }
+    Outcome { plan, evidence, datasets: BTreeMap::new(), rules: Rules::default(), cluster: None }
 }
 
 /// A run of a process that starts, remembers and ends.
@@ -80,7 +82,7 @@ fn run(folder: &Path, name: &str, minutes: i64) -> (Verdict, Vec<String>) {
     let (graph, datasets) = (CallGraph::default(), BTreeMap::new());
     let surroundings = Surroundings { graph: &graph, datasets: &datasets, now: plan.created_at };
     let state = gate(&mut plan, surroundings, &GateRules::default(), Some(&remembered.gate));
-    store.save(&outcome(plan.clone()), &Policy::default(), &state).unwrap();
+    store.save(&outcome(plan.clone()), &state).unwrap();
     (plan.recommendations[0].decision.as_ref().unwrap().verdict, remembered.warnings)
 }
 

@@ -3,6 +3,7 @@
 //! Everything here is pure: no clock, no I/O, no randomness. A value that exists is valid; the
 //! fallible step is its construction.
 
+mod apply_mode;
 mod baseline;
 mod call_graph;
 mod cluster;
@@ -15,6 +16,7 @@ mod mark;
 mod memory;
 mod node;
 mod plan;
+mod policy_revision;
 mod quality;
 mod quantile;
 mod quantity;
@@ -24,6 +26,7 @@ mod signal;
 mod text;
 mod workload;
 
+pub use apply_mode::{ApplyMode, UnknownApplyMode};
 pub use baseline::{Baseline, StatisticalRule, TooFewSamples};
 pub use call_graph::{CallGraph, CallRatio, Drift, Trust};
 pub use cluster::{
@@ -42,6 +45,7 @@ pub use plan::{
     AutoscalerAdvice, Capacity, Cause, Cut, ForecastPoint, Justification, Limit, Limits, Part,
     Plan, PlanStatus, Recommendation, Source, Target,
 };
+pub use policy_revision::PolicyRevision;
 pub use quality::{QualityFault, QualityGates, QualityGatesError, QualityReport, SeriesQuality};
 pub use quantile::{Quantile, QuantileError, empirical_quantile};
 pub use quantity::{Bytes, Millicores, QuantityError};

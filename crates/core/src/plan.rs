@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Bytes, Decision, Millicores, RequestRecord, Rung, Step, Violation, WorkloadRef};
+use crate::{
+    Bytes, Decision, Millicores, PolicyRevision, RequestRecord, Rung, Step, Violation, WorkloadRef,
+};
 
 /// A coordinated recommendation for every workload of an application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,9 @@ pub struct Plan {
     pub start: Timestamp,
     /// Width of a slot in seconds.
     pub slot: Step,
+    /// The policy of the cluster it was made under; `None` where it followed that of the configuration alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyRevision>,
     /// What there was to give; `None` where no cluster was looked at.
     pub capacity: Option<Capacity>,
     /// One per container, ordered by workload and container.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode, header::RETRY_AFTER};
-use kube::Client;
 use kube::client::Body;
 use kube::core::Status;
+use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -25,6 +25,22 @@ pub(crate) struct Asked {
     pub(crate) group: String,
     pub(crate) resource: String,
     pub(crate) scope: String,
+}
+
+impl Asked {
+    /// What is asked for of objects of the kind `K` in `namespace`; `subresource` is empty or begins with a slash.
+    pub(crate) fn of<K: Resource<DynamicType = ()>>(
+        verb: &'static str,
+        namespace: &str,
+        subresource: &str,
+    ) -> Self {
+        Self {
+            verb,
+            group: K::group(&()).into_owned(),
+            resource: format!("{}{subresource}", K::plural(&())),
+            scope: format!(" in namespace {namespace}"),
+        }
+    }
 }
 
 /// Why one try failed, and when the API wants to be asked again.

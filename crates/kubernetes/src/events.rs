@@ -1,4 +1,6 @@
-//! Events about violations on the workloads they concern, where `kubectl describe` shows them.
+//! Events about what a plan finds and changes, on the workloads it concerns, where `kubectl describe` shows them.
+
+mod news;
 
 use std::collections::BTreeMap;
 
@@ -11,12 +13,13 @@ use kube::Resource;
 use kube::api::{GetParams, ObjectMeta, PartialObjectMeta, PostParams};
 use kube::core::Request as Path;
 use kube::core::request::Error as RequestError;
-use mora_core::{Violation, ViolationKind, WorkloadKind, WorkloadRef};
+use mora_core::{Recommendation, Violation, WorkloadKind, WorkloadRef};
 use serde::de::DeserializeOwned;
 use tracing::warn;
 
 use crate::ask::{Asked, ask};
 use crate::{Cluster, ClusterError};
+use news::News;
 
 /// Who reports.
 const COMPONENT: &str = "mora-coordinator";
@@ -24,8 +27,6 @@ const COMPONENT: &str = "mora-coordinator";
 const SAME: SignedDuration = SignedDuration::from_hours(1);
 /// Tries to write an Event that others write too.
 const TRIES: u32 = 4;
-/// Longest message the API takes, in bytes.
-const LONGEST_MESSAGE: usize = 1024;
 const NOT_FOUND: u16 = 404;
 const CONFLICT: u16 = 409;
 
@@ -36,14 +37,29 @@ impl Cluster {
     /// An Event about the same violation is found by its name: within an hour its count grows, later it begins
     /// anew. A conflict with another writer is resolved by reading again.
     pub async fn publish_events(&self, violations: &[Violation], now: Timestamp) -> Vec<String> {
-        let mut uids: BTreeMap<&WorkloadRef, Option<String>> = BTreeMap::new();
+        self.tell(violations.iter().filter_map(News::of_violation), now).await
+    }
+
+    /// Writes one Event for each workload of which a request changes in this run, as `recommendations` have decided; returns
+    /// what could not be written as [`Cluster::publish_events`] does, and counts in the same way.
+    pub async fn publish_changes(
+        &self,
+        recommendations: &[Recommendation],
+        now: Timestamp,
+    ) -> Vec<String> {
+        self.tell(News::of_changes(recommendations), now).await
+    }
+
+    async fn tell(&self, news: impl IntoIterator<Item = News>, now: Timestamp) -> Vec<String> {
+        let mut uids: BTreeMap<WorkloadRef, Option<String>> = BTreeMap::new();
         let mut failures = Vec::new();
-        for violation in violations {
-            let Some(workload) = &violation.workload else { continue };
-            if !uids.contains_key(workload) {
-                uids.insert(workload, self.uid(workload).await);
+        for one in news {
+            let workload = one.workload.clone();
+            if !uids.contains_key(&workload) {
+                let uid = self.uid(&workload).await;
+                uids.insert(workload.clone(), uid);
             }
-            let event = event(violation, workload, uids[workload].clone(), now);
+            let event = event(one, uids[&workload].clone(), now);
             if let Err(error) = self.record(workload.namespace(), event, now).await {
                 failures.push(format!("no Event tells of {workload}: {error}"));
             }
@@ -140,17 +156,13 @@ fn body(event: &Event, asked: &Asked) -> Result<Vec<u8>, ClusterError> {
     serde_json::to_vec(event).map_err(|e| ClusterError::of(kube::Error::SerdeError(e), asked))
 }
 
-/// The Event about `violation` of `workload`, as seen for the first time.
-fn event(
-    violation: &Violation,
-    workload: &WorkloadRef,
-    uid: Option<String>,
-    now: Timestamp,
-) -> Event {
+/// The Event that brings `news`, as seen for the first time.
+fn event(news: News, uid: Option<String>, now: Timestamp) -> Event {
     let text = |text: &str| Some(text.to_owned());
+    let workload = &news.workload;
     Event {
         metadata: ObjectMeta {
-            name: Some(name(violation, workload)),
+            name: Some(news.name()),
             namespace: text(workload.namespace()),
             ..ObjectMeta::default()
         },
@@ -162,9 +174,9 @@ fn event(
             uid,
             ..ObjectReference::default()
         },
-        reason: text(reason(violation.kind)),
-        message: Some(message(violation)),
-        type_: text("Warning"),
+        reason: text(news.reason),
+        type_: text(news.type_),
+        message: Some(news.message),
         count: Some(1),
         first_timestamp: Some(Time(now)),
         last_timestamp: Some(Time(now)),
@@ -185,47 +197,6 @@ fn counted(event: &Event, found: &Event, now: Timestamp) -> Event {
         next.first_timestamp.clone_from(&found.first_timestamp);
     }
     next
-}
-
-const fn reason(kind: ViolationKind) -> &'static str {
-    match kind {
-        ViolationKind::LimitRange => "LimitRangeExceeded",
-        ViolationKind::Node => "NodeTooSmall",
-        ViolationKind::Quota => "QuotaExceeded",
-        ViolationKind::Capacity => "CapacityExceeded",
-        ViolationKind::BelowMinimum => "BelowLimitRange",
-        ViolationKind::Packing => "NoRoomOnNodes",
-    }
-}
-
-fn message(violation: &Violation) -> String {
-    let container = violation.container.as_deref();
-    let whose = container.map(|name| format!(" of container {name}")).unwrap_or_default();
-    let mut text = format!("{}{whose} are missing: {}", violation.shortfall, violation.reason);
-    let end = (0..=LONGEST_MESSAGE.min(text.len())).rev().find(|&i| text.is_char_boundary(i));
-    text.truncate(end.unwrap_or(0));
-    text
-}
-
-/// The same for the same kind, workload, container, resource and rule.
-fn name(violation: &Violation, workload: &WorkloadRef) -> String {
-    let parts = [
-        violation.kind.as_str(),
-        workload.kind().as_str(),
-        violation.container.as_deref().unwrap_or_default(),
-        violation.shortfall.resource(),
-        violation.place.as_deref().unwrap_or_default(),
-    ];
-    let stem: String = workload.name().chars().take(200).collect();
-    let stem = stem.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-    format!("{stem}.mora-{:016x}", fingerprint(&parts.join("\n")))
-}
-
-/// FNV-1a: unlike the standard library's hash the same in every build.
-fn fingerprint(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

@@ -144,6 +144,7 @@ impl Drafting {
             status: status(&recommendations, &violations, self.missing || blind),
             start: evidence.start,
             slot: evidence.slot,
+            policy: None,
             capacity,
             recommendations,
             cuts,

@@ -46,6 +46,11 @@ pub enum ServeError {
     /// The tokens of the API cannot be used.
     #[error("the API cannot be guarded; check the key `api.token_file`")]
     Tokens(#[from] TokenError),
+    /// Anyone could change the cluster.
+    #[error(
+        "others can reach {0}, and whoever asks for a plan there has it put in force; set `api.token_file` or `tls`, or give a loopback address with --listen"
+    )]
+    Unguarded(SocketAddr),
     /// The transport failed while serving.
     #[error("the gRPC transport failed")]
     Transport(#[source] tonic::transport::Error),
@@ -139,6 +144,12 @@ impl GrpcServer {
     #[must_use]
     pub fn health_address(&self) -> Option<SocketAddr> {
         self.probed.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// What it takes from its clients at most.
+    #[must_use]
+    pub const fn limits(&self) -> ServerLimits {
+        self.limits
     }
 
     /// Whether only clients that prove who they are are answered.

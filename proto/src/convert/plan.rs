@@ -1,8 +1,8 @@
 //! Plans.
 
 use mora_core::{
-    Bytes, Capacity, Cut, Decision, ForecastPoint, Millicores, Plan, PlanStatus, Recommendation,
-    Rung, Source, Target, Verdict,
+    Bytes, Capacity, Cut, Decision, ForecastPoint, Millicores, Plan, PlanStatus, PolicyRevision,
+    Recommendation, Rung, Source, Target, Verdict,
 };
 
 use super::each;
@@ -22,6 +22,7 @@ impl From<&Plan> for v1::Plan {
             cuts: plan.cuts.iter().map(Into::into).collect(),
             warnings: plan.warnings.clone(),
             violations: plan.violations.iter().map(Into::into).collect(),
+            policy: plan.policy.as_ref().map(Into::into),
         }
     }
 }
@@ -38,12 +39,27 @@ impl TryFrom<v1::Plan> for Plan {
             status,
             start: timestamp_from_wire(wire.start, "start")?,
             slot: step_from_wire(wire.slot, "slot")?,
+            policy: wire.policy.map(Into::into),
             capacity: wire.capacity.map(|c| required(Some(c), "capacity")).transpose()?,
             recommendations: each(wire.recommendations, "recommendations")?,
             cuts: each(wire.cuts, "cuts")?,
             violations: each(wire.violations, "violations")?,
             warnings: wire.warnings,
         })
+    }
+}
+
+impl From<&PolicyRevision> for v1::PolicyRevision {
+    fn from(policy: &PolicyRevision) -> Self {
+        let PolicyRevision { namespace, name, generation } = policy.clone();
+        Self { namespace, name, generation }
+    }
+}
+
+impl From<v1::PolicyRevision> for PolicyRevision {
+    fn from(wire: v1::PolicyRevision) -> Self {
+        let v1::PolicyRevision { namespace, name, generation } = wire;
+        Self { namespace, name, generation }
     }
 }
 
@@ -398,6 +414,11 @@ mod tests {
             status: PlanStatus::Violation,
             start: Timestamp::UNIX_EPOCH,
             slot: Step::HOUR,
+            policy: Some(PolicyRevision {
+                namespace: "mora".to_owned(),
+                name: "default".to_owned(),
+                generation: 3,
+            }),
             capacity: Some(Capacity {
                 cpu_allocatable: Millicores::new(4000),
                 memory_allocatable: Bytes::from_mebibytes(8192),

@@ -15,6 +15,8 @@ pub enum ApiFault {
     Always(u16),
     /// Nodes may not be listed.
     NodesForbidden,
+    /// MOrA's custom resources are not defined.
+    NoDefinitions,
 }
 
 /// The API with its fault.
@@ -26,6 +28,7 @@ fn answer(fault: ApiFault, path: &str) -> Response {
     match fault {
         ApiFault::Always(code) => refused(code, path),
         ApiFault::NodesForbidden if path.ends_with("/nodes") => refused(403, path),
+        ApiFault::NoDefinitions if path.starts_with("/apis/mora.dev/") => refused(404, path),
         _ if path.ends_with("/nodes") => Json(list(&json!([node()]))).into_response(),
         _ => Json(list(&json!([]))).into_response(),
     }
@@ -48,6 +51,7 @@ fn node() -> Value {
 fn refused(code: u16, path: &str) -> Response {
     let reason = match code {
         403 => "Forbidden",
+        404 => "NotFound",
         409 => "Conflict",
         429 => "TooManyRequests",
         _ => "InternalError",

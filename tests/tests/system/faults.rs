@@ -36,6 +36,11 @@ impl Run {
 
     /// With a Kubernetes API at `address`.
     fn in_cluster(self, address: SocketAddr) -> Self {
+        self.using_cluster(address, "kubernetes: true")
+    }
+
+    /// With a Kubernetes API at `address`, used as `keys` say.
+    fn using_cluster(self, address: SocketAddr, keys: &str) -> Self {
         let kubeconfig = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
              clusters: [{{name: test, cluster: {{server: 'http://{address}'}}}}]\n\
@@ -43,7 +48,7 @@ impl Run {
              contexts: [{{name: test, context: {{cluster: test, user: test}}}}]\n"
         );
         std::fs::write(self.path("kubeconfig"), kubeconfig).unwrap();
-        self.with("cluster: {kubernetes: true}\n")
+        self.with(&format!("cluster: {{{keys}}}\n"))
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {
@@ -164,6 +169,31 @@ fn a_kubernetes_api_that_refuses_costs_the_capacity_and_not_the_plan() {
         assert_eq!(plan.capacity, None, "{fault:?}");
         assert_eq!(plan.recommendations.len(), 2);
         assert!(warnings.contains("capacity"), "{fault:?}: {warnings}");
+    }
+}
+
+#[test]
+fn a_cluster_that_takes_no_plan_and_gives_no_policy_costs_neither_the_plan_nor_silence() {
+    let host = Host::new();
+    let collector = host.collector(histories());
+    let cart = host.worker(&workload("cart"), WorkerFault::None);
+    let keys = "plans: {namespace: mora}, policy: {namespace: mora, name: default}";
+    for (fault, policy, plans) in [
+        (
+            ApiFault::NoDefinitions,
+            "there is no RightsizingPolicy default in namespace mora",
+            "no RightsizingPlan can be written to namespace mora",
+        ),
+        (ApiFault::Always(403), "resources: [\"rightsizingpolicies\"]", "verbs: [\"create\"]"),
+    ] {
+        let api = host.api_server(fault);
+        let run = Run::new(&host, cart, collector).using_cluster(api, keys);
+        let (plan, code) = run.plan();
+        let warnings = plan.warnings.join(" ");
+        tell(&format!("custom resources: {fault:?}"), &plan, code, &warnings);
+        assert_eq!((plan.status, code), (PlanStatus::Degraded, 3), "{fault:?}: {warnings}");
+        assert_eq!((plan.recommendations.len(), &plan.policy), (2, &None), "{fault:?}");
+        assert!(warnings.contains(policy) && warnings.contains(plans), "{fault:?}: {warnings}");
     }
 }
 

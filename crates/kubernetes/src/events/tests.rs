@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use http::{Method, Response};
 use kube::Client;
 use kube::client::Body;
-use mora_core::{Millicores, Shortfall};
+use mora_core::{Bytes, Decision, Millicores, Shortfall, Verdict, ViolationKind};
 use serde_json::{Value, json};
 use tower::service_fn;
 
@@ -120,12 +120,61 @@ async fn a_missing_permission_names_the_rule_to_add() {
     assert!(failures[0].contains("resources: [\"events\"], verbs: [\"create\"]"), "{failures:?}");
 }
 
+/// Every container of a plan for shop/cart, deciding to go to `cpu`.
+fn decided(container: &str, verdict: Verdict, cpu: u64) -> Recommendation {
+    let reason = format!("CPU becomes {cpu}m");
+    let (cpu, memory) = (Millicores::new(cpu), Bytes::from_mebibytes(64));
+    Recommendation {
+        container: container.to_owned(),
+        decision: Some(Decision {
+            verdict,
+            cpu: Some(cpu),
+            memory: Some(memory),
+            wave: Some(1),
+            reason,
+        }),
+        ..crate::published::tests::recommendation("cart", 100)
+    }
+}
+
+#[tokio::test]
+async fn a_workload_that_changes_gets_one_event_that_tells_of_its_containers() {
+    let api = Api::default();
+    let changes = [
+        decided("proxy", Verdict::Hold, 100),
+        decided("server", Verdict::Raise, 250),
+        decided("side", Verdict::Lower, 80),
+    ];
+    for (seconds, count) in [(0, 1), (300, 2)] {
+        assert_eq!(
+            api.cluster().publish_changes(&changes, at(seconds)).await,
+            Vec::<String>::new()
+        );
+        assert_eq!(api.field("count"), count, "{seconds}");
+    }
+    assert_eq!((api.field("reason"), api.field("type")), (json!("Rightsizing"), json!("Normal")));
+    assert_eq!(
+        api.field("message"),
+        json!("container server: CPU becomes 250m; container side: CPU becomes 80m")
+    );
+    assert_eq!(*api.writes.lock().unwrap(), 2, "one Event in a run");
+}
+
+#[tokio::test]
+async fn a_run_that_holds_everything_tells_nothing() {
+    let api = Api::default();
+    let held = [decided("server", Verdict::Hold, 100)];
+    assert_eq!(api.cluster().publish_changes(&held, at(0)).await, Vec::<String>::new());
+    assert_eq!(*api.writes.lock().unwrap(), 0);
+}
+
 #[test]
 fn names_of_events_are_valid_and_differ_with_what_they_tell_of() {
-    let cart: WorkloadRef = "shop/cart".parse().unwrap();
-    let first = name(&violation(ViolationKind::Quota), &cart);
-    assert_eq!(first, name(&violation(ViolationKind::Quota), &cart));
-    assert_ne!(first, name(&violation(ViolationKind::Capacity), &cart));
+    let name = |violation: &Violation| News::of_violation(violation).unwrap().name();
+    let first = name(&violation(ViolationKind::Quota));
+    assert_eq!(first, name(&violation(ViolationKind::Quota)));
+    assert_ne!(first, name(&violation(ViolationKind::Capacity)));
     let long: WorkloadRef = format!("shop/{}", "a".repeat(253)).parse().unwrap();
-    assert!(name(&violation(ViolationKind::Quota), &long).len() <= 253);
+    let long = Violation { workload: Some(long), ..violation(ViolationKind::Quota) };
+    assert!(name(&long).len() <= 253);
 }

@@ -79,6 +79,7 @@ impl Bench {
                 status: PlanStatus::Complete,
                 start: now,
                 slot: Step::HOUR,
+                policy: None,
                 capacity: None,
                 recommendations,
                 cuts: Vec::new(),
