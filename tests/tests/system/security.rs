@@ -122,7 +122,7 @@ fn processes_with_certificates_train_and_plan_and_answer_only_who_proves_who_it_
     let whatif = [
         "whatif",
         "--entry",
-        "hipster-shop/frontend=1x",
+        "hipster-shop/cartservice=1x",
         "--coordinator",
         &coordinator,
         "-o",
