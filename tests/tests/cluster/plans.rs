@@ -1,6 +1,6 @@
 //! Plans that the CronJob leaves.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -70,5 +70,3 @@ pub(crate) fn condition<'a>(plan: &'a Value, kind: &str) -> Option<&'a str> {
     conditions.iter().find(|one| one["type"] == kind)?["status"].as_str()
 }
 
-/// The longest a run of the coordinator may take.
-pub(crate) const RUN: Duration = Duration::from_mins(4);
