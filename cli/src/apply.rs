@@ -9,10 +9,11 @@ use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
 use mora_apply::{
-    ApplyConfig, Driver, Intended, Journal, Pace, Preview, Report, in_files, intents, preview,
+    ApplyConfig, Driver, Intended, Journal, Kept, Pace, PlanObjects, Preview, RecordError, Report,
+    in_files, intents, preview,
 };
 use mora_coordinator::CoordinatorConfig;
-use mora_core::{ApplyMode, Plan};
+use mora_core::{ApplyMode, Plan, WorkloadRef};
 use mora_kubernetes::Cluster;
 use mora_planning::Pattern;
 use mora_runtime::{Exit, load_config, until_stopped};
@@ -29,8 +30,12 @@ const NO_MODE: &str = "no workload has a mode, so nothing is changed; choose one
 /// Options of `mora apply`.
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArguments {
-    /// The plan: its identifier in the state folder, or a file with a plan in JSON or YAML; the newest when absent
+    /// The plan: its identifier in the state folder, a file with a plan in JSON or YAML, or with --namespace the name of a
+    /// RightsizingPlan; the newest of the state folder when absent
     plan: Option<String>,
+    /// Namespace of the RightsizingPlan; what was there before is then also recorded in its status
+    #[arg(long, short, requires = "plan")]
+    namespace: Option<String>,
     #[command(flatten)]
     state: StateArguments,
     /// How it is put in force: patch, in_place, scheduled, vpa or git_ops; the modes of the configuration when absent
@@ -59,12 +64,23 @@ struct Asked {
     config: ApplyConfig,
     context: Option<String>,
     journal: Journal,
+    /// Where the plan's object is.
+    namespace: Option<String>,
+}
+
+impl Asked {
+    fn records(&self, cluster: &Cluster) -> Result<Kept, RecordError> {
+        let cluster = cluster.clone();
+        let namespace = self.namespace.clone();
+        let objects = namespace.map(|namespace| PlanObjects { cluster, namespace });
+        Kept::new(Some(self.journal.clone()), objects)
+    }
 }
 
 /// Runs the command; a dry run's differences and the table of what became of the workloads go to standard output.
 pub(crate) async fn apply(arguments: ApplyArguments) -> anyhow::Result<Exit> {
     let dry_run = arguments.dry_run;
-    let asked = asked(arguments)?;
+    let asked = asked(arguments).await?;
     if !asked.config.has_modes() {
         say(NO_MODE);
         return Ok(Exit::Success);
@@ -72,7 +88,7 @@ pub(crate) async fn apply(arguments: ApplyArguments) -> anyhow::Result<Exit> {
     if dry_run { show(&asked).await } else { put_in_force(&asked).await }
 }
 
-fn asked(arguments: ApplyArguments) -> anyhow::Result<Asked> {
+async fn asked(arguments: ApplyArguments) -> anyhow::Result<Asked> {
     let coordinator: CoordinatorConfig = load_config(arguments.config.as_deref())?;
     let mut config = coordinator.apply;
     if let Some(mode) = arguments.mode {
@@ -82,10 +98,17 @@ fn asked(arguments: ApplyArguments) -> anyhow::Result<Asked> {
         config.git_ops.folder = arguments.output_folder;
     }
     let state = arguments.state.folder(coordinator.state)?;
-    let mut plan = find(arguments.plan.as_deref(), &state)?;
+    let context = arguments.context.or(coordinator.cluster.context);
+    let mut plan = match (&arguments.namespace, &arguments.plan) {
+        (Some(namespace), Some(name)) => {
+            of_object(&config, context.as_deref(), (namespace, name)).await?
+        }
+        (_, named) => find(named.as_deref(), &state)?,
+    };
     let patterns: Vec<Pattern> = arguments.workload.into_iter().map(Pattern).collect();
     if !patterns.is_empty() {
-        let wanted = |workload| patterns.iter().any(|pattern| pattern.matches(workload));
+        let wanted =
+            |workload: &WorkloadRef| patterns.iter().any(|pattern| pattern.matches(workload));
         plan.recommendations.retain(|recommendation| wanted(&recommendation.workload));
         anyhow::ensure!(
             !plan.recommendations.is_empty(),
@@ -93,22 +116,41 @@ fn asked(arguments: ApplyArguments) -> anyhow::Result<Asked> {
             plan.id
         );
     }
-    let context = arguments.context.or(coordinator.cluster.context);
-    Ok(Asked { plan, config, context, journal: Journal::new(&state) })
+    let (journal, namespace) = (Journal::new(&state), arguments.namespace);
+    Ok(Asked { plan, config, context, journal, namespace })
+}
+
+/// The plan that the object `name` in `namespace` holds.
+async fn of_object(
+    config: &ApplyConfig,
+    context: Option<&str>,
+    (namespace, name): (&str, &str),
+) -> anyhow::Result<Plan> {
+    let found = Cluster::connect(context).await?.plan_of(namespace, name).await?;
+    let mut modes = config.modes.iter().map(|rule| rule.mode).chain([config.default_mode]);
+    anyhow::ensure!(
+        modes.all(|mode| mode != ApplyMode::Scheduled),
+        "the object of a plan holds no schedule; name the plan in the state folder, or use another mode"
+    );
+    if found.left_out > 0 {
+        say(&format!("{} recommendations are not in the object and stay advice", found.left_out));
+    }
+    Ok(found.plan)
 }
 
 async fn put_in_force(asked: &Asked) -> anyhow::Result<Exit> {
-    let Asked { plan, config, context, journal } = asked;
+    let Asked { plan, config, context, journal, .. } = asked;
     let now = Timestamp::now();
     let report = match in_files(plan, config, now) {
         Some(report) => report,
         None => {
             let cluster = Cluster::connect(context.as_deref()).await?;
-            let _held = journal.hold()?;
+            let records = asked.records(&cluster)?;
+            let _held = records.hold()?;
             let stop = CancellationToken::new();
             let driver = Driver {
                 actuator: &cluster,
-                records: journal,
+                records: &records,
                 config,
                 stop: &stop,
                 pace: Pace::default(),

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::Args;
-use mora_apply::{Journal, Outcome, RecordError, Records, Undone, roll_back};
+use mora_apply::{Journal, Kept, Outcome, PlanObjects, RecordError, Records, Undone, roll_back};
 use mora_kubernetes::Cluster;
 use mora_runtime::Exit;
 
@@ -11,8 +11,11 @@ use crate::apply::{StateArguments, of_undone};
 /// Options of `mora rollback`.
 #[derive(Debug, Args)]
 pub(crate) struct RollbackArguments {
-    /// Identifier of the plan that was put in force
+    /// Identifier of the plan that was put in force, or with --namespace the name of its RightsizingPlan
     plan: String,
+    /// Namespace of the RightsizingPlan, whose status is read where the state folder has no record
+    #[arg(long, short)]
+    namespace: Option<String>,
     #[command(flatten)]
     state: StateArguments,
     /// Context of the kubeconfig
@@ -25,15 +28,18 @@ pub(crate) struct RollbackArguments {
 
 /// Runs the command; a table of what became of each change goes to standard output.
 pub(crate) async fn rollback(arguments: RollbackArguments) -> anyhow::Result<Exit> {
-    let RollbackArguments { plan, state, context, force } = arguments;
+    let RollbackArguments { plan, namespace, state, context, force } = arguments;
     let journal = Journal::new(&state.folder(None)?);
-    let _held = journal.hold()?;
-    let mut applied = journal.load(&plan).await?.ok_or_else(|| RecordError::Unknown {
-        plan: plan.clone(),
-        place: journal.folder().display().to_string(),
-    })?;
     let cluster = Cluster::connect(context.as_deref()).await.context("nothing was undone")?;
-    let undone = roll_back(&cluster, &journal, &mut applied, force).await?;
+    let in_cluster = cluster.clone();
+    let objects = namespace.map(|namespace| PlanObjects { cluster: in_cluster, namespace });
+    let records = Kept::new(Some(journal), objects)?;
+    let _held = records.hold()?;
+    let found = records.load(&plan).await?;
+    let places = records.places();
+    let unknown = || RecordError::Unknown { plan: plan.clone(), place: places };
+    let mut applied = found.ok_or_else(unknown)?;
+    let undone = roll_back(&cluster, &records, &mut applied, force).await?;
     print!("{}", of_undone(&plan, &undone));
     Ok(exit_of(&undone))
 }

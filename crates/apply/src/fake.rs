@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
-use mora_core::WorkloadRef;
+use jiff::Timestamp;
+use mora_core::{
+    Bytes, Decision, Justification, Limits, Millicores, Plan, PlanStatus, Recommendation, Source,
+    Step, Target, Verdict, WorkloadRef,
+};
 use mora_kubernetes::{
     ClusterError, PodContainer, PodState, PodTemplate, RecommendedAutoscaler, Resizing,
     TemplateChange, TemplateContainer,
@@ -279,4 +283,81 @@ impl Actuator for Fake {
             Ok(())
         })
     }
+}
+
+/// What a plan asks of the container `server` of a workload, in millicores and mebibytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask {
+    pub(crate) workload: &'static str,
+    pub(crate) from: (u64, u64),
+    pub(crate) to: (u64, u64),
+    pub(crate) wave: Option<u32>,
+}
+
+impl Ask {
+    /// From 100m and 64Mi to 150m and 64Mi in `wave`.
+    pub(crate) const fn raise(workload: &'static str, wave: u32) -> Self {
+        Self { workload, from: (100, 64), to: (150, 64), wave: Some(wave) }
+    }
+
+    fn recommendation(self) -> Recommendation {
+        let Self { workload, from, to, wave } = self;
+        let cpu = (Millicores::new(from.0), Millicores::new(to.0));
+        let memory = (Bytes::from_mebibytes(from.1), Bytes::from_mebibytes(to.1));
+        let verdict = match wave {
+            None => Verdict::Hold,
+            Some(_) if to.0 < from.0 || to.1 < from.1 => Verdict::Lower,
+            Some(_) => Verdict::Raise,
+        };
+        let (next_cpu, next_memory) =
+            if wave.is_none() { (cpu.0, memory.0) } else { (cpu.1, memory.1) };
+        let decision = Decision {
+            verdict,
+            cpu: Some(next_cpu),
+            memory: Some(next_memory),
+            wave,
+            reason: "as told".to_owned(),
+        };
+        Recommendation {
+            workload: workload.parse().unwrap(),
+            container: "server".to_owned(),
+            replicas: 2,
+            cpu: target(cpu.0, cpu.1),
+            memory: target(memory.0, memory.1),
+            limits: Limits::default(),
+            autoscaler: None,
+            schedule: Vec::new(),
+            source: Source::Statistical,
+            justification: Justification::default(),
+            decision: Some(decision),
+        }
+    }
+}
+
+fn target<Q: Copy>(current: Q, target: Q) -> Target<Q> {
+    let (lower_bound, upper_bound) = (target, target);
+    Target { current: Some(current), target, lower_bound, upper_bound, uncapped_target: target }
+}
+
+/// A plan of the epoch that asks for `asks`.
+pub(crate) fn plan(asks: &[Ask]) -> Plan {
+    Plan {
+        schema: Plan::SCHEMA,
+        id: "p1".to_owned(),
+        created_at: Timestamp::UNIX_EPOCH,
+        status: PlanStatus::Complete,
+        start: Timestamp::UNIX_EPOCH,
+        slot: Step::HOUR,
+        capacity: None,
+        policy: None,
+        recommendations: asks.iter().map(|ask| ask.recommendation()).collect(),
+        cuts: Vec::new(),
+        violations: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+/// The `resources` that the asks above begin from.
+pub(crate) fn requests(cpu: &str, memory: &str) -> Value {
+    json!({"requests": {"cpu": cpu, "memory": memory}})
 }

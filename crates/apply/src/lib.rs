@@ -29,7 +29,8 @@ pub use git_ops::{FileChange, GitOpsError, write_patches};
 pub use intent::{ContainerIntent, Intended, Intent, Means, intents};
 pub use preview::{Preview, preview};
 pub use record::{
-    AppliedPlan, Change, ChangeState, Held, Journal, Pair, Place, RecordError, Records,
+    AppliedPlan, Change, ChangeState, Held, Journal, Kept, Pair, Place, PlanObjects, RecordError,
+    Records,
 };
 pub use report::{LeftAlone, Outcome, Report, WorkloadOutcome};
 pub use rollback::{Undone, roll_back};

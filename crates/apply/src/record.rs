@@ -13,8 +13,12 @@ use thiserror::Error;
 use crate::WorkloadOutcome;
 
 mod journal;
+mod kept;
+mod object;
 
 pub use journal::{Held, Journal};
+pub use kept::Kept;
+pub use object::PlanObjects;
 
 /// Why what was there before cannot be written down or read.
 #[derive(Debug, Error)]
@@ -52,15 +56,20 @@ pub enum RecordError {
     /// Somebody else puts a plan in force or takes one back.
     #[error("another run puts a plan in force from {}; wait for it, or stop it", .0.display())]
     Busy(PathBuf),
-    /// The record is kept in the cluster, which did not take or give it.
-    #[error("the record of plan {plan} cannot be kept in the cluster")]
-    Cluster {
+    /// The object of the plan did not take or give its record.
+    #[error("the record of plan {plan} cannot be kept in its object")]
+    Object {
         /// The plan.
         plan: String,
         /// Why.
         #[source]
-        source: Box<mora_kubernetes::ClusterError>,
+        source: Box<mora_kubernetes::CustomResourceError>,
     },
+    /// There is no place for records.
+    #[error(
+        "there is no place to record what was there before, and nothing is changed without it; set `state` to a folder, or `cluster.plans`"
+    )]
+    Nowhere,
     /// There is no such record.
     #[error(
         "nothing was recorded of plan {plan} in {place}; see `mora rollback --help` for where records are kept"

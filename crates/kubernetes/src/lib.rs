@@ -42,7 +42,7 @@ pub use pod_template::{Field, PodTemplate, Side, TemplateChange, TemplateContain
 pub use pods::{PodContainer, PodState, Resizing};
 pub use policies::{StatedBounds, StatedLimit, StatedPolicy};
 pub use prometheus_services::PrometheusService;
-pub use published::AskedFor;
+pub use published::{AskedFor, object_name};
 pub use scaling::{AutoscalerBounds, RunningWorkload};
 pub use vertical_autoscalers::{ContainerPolicy, RecommendedAutoscaler};
 pub use worker_services::WorkerServices;

@@ -324,4 +324,4 @@ fn of_container(key: &str, fields: &Value) -> Vec<Field> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

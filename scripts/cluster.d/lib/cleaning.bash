@@ -1,30 +1,25 @@
 # shellcheck shell=bash disable=SC2154
 # Leaves nothing of a test cluster behind, whether it was stopped or killed; sourced by scripts/cluster.
 
-# Processes of the cluster's containers and of their shims, found by the cluster's own cgroups and socket.
-container_processes() {
-    local file
-    while IFS= read -r file; do cat "$file"; done < <(find /sys/fs/cgroup/*/kubepods /sys/fs/cgroup/kubepods -name cgroup.procs 2>/dev/null) 2>/dev/null | sort -un
+# cgroups TEST...: what `find` finds in the cgroups of pods, of version 1 or 2; nothing where there are none.
+cgroups() { find /sys/fs/cgroup/*/kubepods /sys/fs/cgroup/kubepods "$@" 2>/dev/null || true; }
+
+# Processes of the cluster: its programs and containerd's shims by their network namespace, its containers by their cgroups.
+processes() {
+    if [ -e "/run/netns/$namespace" ]; then ip netns pids "$namespace"; fi
+    cgroups -name cgroup.procs -exec cat {} + | sort -un
 }
 
-shim_processes() {
-    local process
-    for process in /proc/[0-9]*; do
-        if tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -q -- "^[^ ]*/containerd-shim-runc-v2 .*-address $dir/containerd.sock "; then
-            basename "$process"
-        fi
+# What ends may leave children, which the next round finds.
+kill_processes() {
+    local round process found
+    for round in 1 2 3 4 5 6; do
+        found=$(processes)
+        if [ -z "$found" ]; then return; fi
+        for process in $found; do kill -9 "$process" 2>/dev/null || true; done
+        sleep "0.$round"
     done
-}
-
-kill_containers() {
-    local attempt process processes
-    for attempt in 1 2 3 4 5; do
-        processes=$(shim_processes; container_processes)
-        if [ -z "$processes" ]; then return; fi
-        for process in $processes; do kill -9 "$process" 2>/dev/null || true; done
-        sleep "0.$attempt"
-    done
-    if [ -n "$(shim_processes; container_processes)" ]; then fail "some containers cannot be killed"; fi
+    if [ -n "$(processes)" ]; then fail "these processes cannot be killed: $(processes | tr '\n' ' ')"; fi
 }
 
 # Mounts below the folder, the innermost first.
@@ -38,8 +33,7 @@ remove_mounts() {
 
 remove_cgroups() {
     local folder
-    while IFS= read -r folder; do rmdir "$folder" 2>/dev/null || true; done \
-        < <(find /sys/fs/cgroup/*/kubepods /sys/fs/cgroup/kubepods -depth -type d 2>/dev/null)
+    while IFS= read -r folder; do rmdir "$folder" 2>/dev/null || true; done < <(cgroups -depth -type d)
 }
 
 # Shims listen in a folder that cannot be chosen, and leave their sockets there.
@@ -52,10 +46,10 @@ remove_shim_sockets() {
 }
 
 clean() {
-    local component
     # The kubelet first, then containerd: what they started cannot come back after that.
-    for component in kubelet containerd kube-proxy kube-scheduler kube-controller-manager kube-apiserver etcd; do kill_component "$component"; done
-    kill_containers
+    kill_component kubelet
+    kill_component containerd
+    kill_processes
     remove_mounts
     remove_cgroups
     remove_shim_sockets
@@ -66,10 +60,10 @@ clean() {
 # What is left of a cluster, in words; nothing when all is gone.
 leftovers() {
     local found
-    found=$(shim_processes; container_processes)
+    found=$(processes)
     if [ -n "$found" ]; then printf 'processes: %s\n' "$(echo "$found" | tr '\n' ' ')"; fi
     if [ -n "$(mounts)" ]; then printf 'mounts: %s\n' "$(mounts | tr '\n' ' ')"; fi
-    found=$(find /sys/fs/cgroup/*/kubepods /sys/fs/cgroup/kubepods -maxdepth 0 2>/dev/null || true)
+    found=$(cgroups -maxdepth 0)
     if [ -n "$found" ]; then printf 'cgroups: %s\n' "$(echo "$found" | tr '\n' ' ')"; fi
     if [ -e "/run/netns/$namespace" ]; then printf 'network namespace: %s\n' "$namespace"; fi
     if ip link show "$host_link" >/dev/null 2>&1; then printf 'network link: %s\n' "$host_link"; fi

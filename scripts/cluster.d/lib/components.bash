@@ -20,6 +20,7 @@ write_configuration() {
 }
 
 # The command line of a component, in the array `command`.
+# shellcheck disable=SC2054 # the commas are Kubernetes'
 command_of() {
     local config=$dir/config pki=$dir/pki
     case $1 in

@@ -28,11 +28,27 @@ pub(crate) fn assert_least(bed: &Bed) {
     for (account, request) in REFUSED {
         let token = bed.kubectl(&["-n", "mora", "create", "token", account]);
         // Without the administrator's certificate, which would be what the API looks at first.
-        let server = bed.kubectl(&["config", "view", "--raw", "-o", "jsonpath={.clusters[0].cluster.server}"]);
-        let as_it = ["--kubeconfig=/dev/null", "--insecure-skip-tls-verify", "--server", &server, "--token", token.trim()];
+        let server = bed.kubectl(&[
+            "config",
+            "view",
+            "--raw",
+            "-o",
+            "jsonpath={.clusters[0].cluster.server}",
+        ]);
+        let as_it = [
+            "--kubeconfig=/dev/null",
+            "--insecure-skip-tls-verify",
+            "--server",
+            &server,
+            "--token",
+            token.trim(),
+        ];
         let answer = bed.tried(&[&as_it[..], request].concat());
         let text = said(&answer);
-        assert!(!answer.status.success() && text.contains("Forbidden"), "{account} {request:?}: {text}");
+        assert!(
+            !answer.status.success() && text.contains("Forbidden"),
+            "{account} {request:?}: {text}"
+        );
     }
     bed.step(&format!("{} requests beyond their rights are refused", REFUSED.len()));
 }

@@ -108,16 +108,29 @@ pub(crate) fn load(bed: &Bed) -> Process {
 /// Asserts that the kubelet's own metrics of every workload are in Prometheus, and the requests they answer.
 pub(crate) fn assert_measured(bed: &Bed) {
     for (what, expression, by) in [
-        ("CPU", "sum by (container) (rate(container_cpu_usage_seconds_total{namespace=\"hipster-shop\",container!=\"\",pod!=\"\"}[1m])) > 0", "container"),
-        ("requests", "sum by (destination_workload) (rate(istio_requests_total{destination_workload_namespace=\"hipster-shop\"}[1m])) > 0", "destination_workload"),
-        ("owners", "count by (owner_name) (kube_replicaset_owner{namespace=\"hipster-shop\",owner_kind=\"Deployment\"})", "owner_name"),
+        (
+            "CPU",
+            "sum by (container) (rate(container_cpu_usage_seconds_total{namespace=\"hipster-shop\",container!=\"\",pod!=\"\"}[1m])) > 0",
+            "container",
+        ),
+        (
+            "requests",
+            "sum by (destination_workload) (rate(istio_requests_total{destination_workload_namespace=\"hipster-shop\"}[1m])) > 0",
+            "destination_workload",
+        ),
+        (
+            "owners",
+            "count by (owner_name) (kube_replicaset_owner{namespace=\"hipster-shop\",owner_kind=\"Deployment\"})",
+            "owner_name",
+        ),
     ] {
         let measured = bed.eventually(what, LONG, || {
             let measured = bed.query(expression, by);
             let least = if what == "CPU" { 1 } else { WORKLOADS - 4 };
             (measured.len() >= least).then_some(measured)
         });
-        let list: Vec<_> = measured.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        let list: Vec<_> =
+            measured.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
         bed.step(&format!("measured {what}: {}", list.join(", ")));
     }
 }

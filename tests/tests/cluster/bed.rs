@@ -101,7 +101,8 @@ impl Bed {
         // kustomize takes folders by relative paths only.
         let up = "../".repeat(folder.components().count() - 1);
         let relative = |path: &Path| format!("{up}{}", path.strip_prefix("/").unwrap().display());
-        let text = format!("resources: [{}]\ncomponents: [{}]\n", relative(overlay), relative(component));
+        let text =
+            format!("resources: [{}]\ncomponents: [{}]\n", relative(overlay), relative(component));
         std::fs::write(folder.join("kustomization.yaml"), text).unwrap();
         self.apply(&folder);
     }

@@ -62,7 +62,10 @@ pub(crate) fn assert_in_place(bed: &Bed, plan: &Value, before: &Running) {
     assert_eq!(after.quota, QUOTA_PER_MILLICORE * millicores(&after.limit), "{after:?}");
     let plan = bed.json(&["-n", "mora", "get", "rightsizingplan", name(plan)]);
     let applied = plan["status"]["applied"].as_array().unwrap();
-    assert!(applied.iter().any(|one| one["workload"].as_str().unwrap().ends_with(RESIZED)), "{plan:#}");
+    assert!(
+        applied.iter().any(|one| one["workload"].as_str().unwrap().ends_with(RESIZED)),
+        "{plan:#}"
+    );
     assert_eq!(plans::condition(&plan, "Applied"), Some("True"), "{plan:#}");
     bed.step(&format!(
         "in place: {RESIZED} has a CPU limit of {} instead of {}, cpu.cfs_quota_us {} instead of {}, the same pod, {} restarts",
@@ -85,7 +88,15 @@ fn millicores(quantity: &str) -> i64 {
 /// the specifications are what they were, to the byte.
 pub(crate) fn assert_rolled_back_to_the_byte(bed: &Bed) {
     // Nothing else may change them meanwhile.
-    bed.kubectl(&["-n", "mora", "patch", "cronjob", "mora-coordinator", "-p", r#"{"spec":{"suspend":true}}"#]);
+    bed.kubectl(&[
+        "-n",
+        "mora",
+        "patch",
+        "cronjob",
+        "mora-coordinator",
+        "-p",
+        r#"{"spec":{"suspend":true}}"#,
+    ]);
     let before = specs(bed);
     let plan = plans::now(bed, "to-apply");
     let plan = name(&plan);

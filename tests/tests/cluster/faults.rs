@@ -17,7 +17,14 @@ pub(crate) fn worker_killed(bed: &Bed) {
     let plan = plans::now(bed, "worker-killed");
     tell_of(bed, "a worker was killed", &plan);
     assert_right_or_told(&plan, "cartservice");
-    bed.kubectl(&["-n", "mora", "rollout", "status", &format!("deployment/{WORKER}"), "--timeout=120s"]);
+    bed.kubectl(&[
+        "-n",
+        "mora",
+        "rollout",
+        "status",
+        &format!("deployment/{WORKER}"),
+        "--timeout=120s",
+    ]);
     let plan = plans::now(bed, "worker-back");
     plans::assert_complete(bed, &plan);
     bed.step("the worker is back with its model, and so is its forecast");
@@ -29,12 +36,23 @@ pub(crate) fn api_server_stopped(bed: &Bed) {
     let address = format!("{}:50063", service["spec"]["clusterIP"].as_str().unwrap());
     let mut pause = bed.pause_api(30);
     pause.wait_for_line("stopped", LONG).unwrap();
-    let ask = ["-plaintext", "-max-time", "120", "-d", "{}", &address, "mora.v1.RecommendationService/Recommend"];
+    let ask = [
+        "-plaintext",
+        "-max-time",
+        "120",
+        "-d",
+        "{}",
+        &address,
+        "mora.v1.RecommendationService/Recommend",
+    ];
     let answer = bed.inside("grpcurl").args(ask).output().unwrap();
     let text = said(&answer);
     assert!(text.contains("API") || text.contains("cluster"), "{text}");
     let line = text.lines().find(|line| line.contains("API") || line.contains("cluster"));
-    bed.step(&format!("asked without an API server, the coordinator says: {}", line.unwrap().trim()));
+    bed.step(&format!(
+        "asked without an API server, the coordinator says: {}",
+        line.unwrap().trim()
+    ));
     assert!(pause.wait().unwrap().success(), "{}", pause.log());
     let plan = plans::now(bed, "api-back");
     plans::assert_complete(bed, &plan);
@@ -48,7 +66,16 @@ pub(crate) fn prometheus_down(bed: &Bed) {
         bed.kubectl(&["-n", "monitoring", "scale", "deployment/prometheus", &replicas]);
     };
     scale(0);
-    bed.kubectl(&["-n", "monitoring", "wait", "pod", "-l", "app.kubernetes.io/name=prometheus", "--for=delete", "--timeout=120s"]);
+    bed.kubectl(&[
+        "-n",
+        "monitoring",
+        "wait",
+        "pod",
+        "-l",
+        "app.kubernetes.io/name=prometheus",
+        "--for=delete",
+        "--timeout=120s",
+    ]);
     let plan = plans::now(bed, "prometheus-down");
     tell_of(bed, "Prometheus was down", &plan);
     plans::assert_complete(bed, &plan);
@@ -60,7 +87,8 @@ pub(crate) fn prometheus_down(bed: &Bed) {
 fn assert_right_or_told(plan: &Value, name: &str) {
     let recommendations = plan["status"]["recommendations"].as_array().unwrap();
     assert_eq!(recommendations.len(), WORKLOADS, "{plan:#}");
-    let told = condition(plan, "Complete") == Some("False") && plan["status"].to_string().contains(name);
+    let told =
+        condition(plan, "Complete") == Some("False") && plan["status"].to_string().contains(name);
     assert!(condition(plan, "Complete") == Some("True") || told, "{plan:#}");
 }
 
@@ -72,4 +100,3 @@ fn tell_of(bed: &Bed, fault: &str, plan: &Value) {
         .collect();
     bed.step(&format!("{fault}; the next plan: {}", said.join(", ")));
 }
-

@@ -10,7 +10,13 @@ use crate::bed::Bed;
 
 /// The plans in the cluster, oldest first.
 pub(crate) fn all(bed: &Bed) -> Vec<Value> {
-    let listed = bed.json(&["-n", "mora", "get", "rightsizingplans", "--sort-by=.metadata.creationTimestamp"]);
+    let listed = bed.json(&[
+        "-n",
+        "mora",
+        "get",
+        "rightsizingplans",
+        "--sort-by=.metadata.creationTimestamp",
+    ]);
     listed["items"].as_array().unwrap().clone()
 }
 

@@ -19,7 +19,16 @@ fn pods(bed: &Bed) -> (usize, usize) {
 /// Asserts that workers come up without a model, are trained by the collector, and are ready then.
 pub(crate) fn assert_unready_until_trained(bed: &Bed) {
     bed.eventually("workers to run", LONG, || {
-        let running = ["-n", "mora", "get", "pods", "-l", SELECTOR, "-o", "jsonpath={range .items[*]}{.status.containerStatuses[0].started}{\"\\n\"}{end}"];
+        let running = [
+            "-n",
+            "mora",
+            "get",
+            "pods",
+            "-l",
+            SELECTOR,
+            "-o",
+            "jsonpath={range .items[*]}{.status.containerStatuses[0].started}{\"\\n\"}{end}",
+        ];
         (bed.kubectl(&running).matches("true").count() == WORKLOADS).then_some(())
     });
     let (_, ready) = pods(bed);
@@ -47,5 +56,9 @@ pub(crate) fn assert_answer_a_foreign_client(bed: &Bed) {
     let answer = run(bed.inside("grpcurl").args(call));
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert!(answer["modelVersion"].as_str().is_some_and(|version| !version.is_empty()), "{answer}");
-    bed.step(&format!("grpcurl lists {} services of a worker and gets a forecast of version {}", services.lines().count(), answer["modelVersion"]));
+    bed.step(&format!(
+        "grpcurl lists {} services of a worker and gets a forecast of version {}",
+        services.lines().count(),
+        answer["modelVersion"]
+    ));
 }

@@ -157,6 +157,13 @@ fn workloads_of_one_name_have_workers_of_their_own() {
 }
 
 #[test]
+fn the_dockerfile_makes_the_images_that_are_assembled_without_an_engine() {
+    let output = Command::new(root().join("scripts/images")).arg("--check").output().unwrap();
+    let said = succeeded(&output, "scripts/images --check");
+    assert!(said.contains("agree on model-worker collector coordinator cli"), "{said}");
+}
+
+#[test]
 fn no_right_is_granted_by_a_wildcard_or_on_secrets() {
     let work = tempfile::tempdir().unwrap();
     for folder in folders(&offline_copy(work.path())) {
