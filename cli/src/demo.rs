@@ -115,7 +115,7 @@ async fn run_system(
     say("asking every worker for the next 24 hours and planning");
     let outcome = match &config.state {
         None => mora_coordinator::run(&config, now).await,
-        Some(_) => run_gated(&Workers::once(config.fan_out), &config, now).await,
+        Some(_) => run_gated(&Workers::once(&config)?, &config, now).await,
     };
     stop.cancel();
     serving.await??;

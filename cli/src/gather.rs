@@ -15,7 +15,7 @@ use mora_core::{Dataset, Series, Step, WorkloadRef};
 use mora_kubernetes::Cluster;
 use mora_model_worker::WorkerConfig;
 use mora_planning::Policy;
-use mora_runtime::{WorkerEndpoints, load_config};
+use mora_runtime::{TlsConfig, WorkerEndpoints, load_config};
 use serde::{Deserialize, Serialize};
 
 use crate::embedded::EmbeddedWorkers;
@@ -85,6 +85,8 @@ pub(crate) struct RecommendConfig {
     pub(crate) policy: Policy,
     training: TrainingConfig,
     fan_out: FanOutConfig,
+    /// Certificates for running workers and coordinators; absent for plain text.
+    pub(crate) tls: Option<TlsConfig>,
 }
 
 impl Default for RecommendConfig {
@@ -99,6 +101,7 @@ impl Default for RecommendConfig {
             policy: Policy::default(),
             training: TrainingConfig::default(),
             fan_out: FanOutConfig::default(),
+            tls: None,
         }
     }
 }
@@ -192,7 +195,11 @@ pub(crate) async fn predictive(
     let running = config.workers.discovery.is_on()
         || datasets.keys().any(|workload| config.workers.resolve(workload).is_some());
     if running {
-        return Ok(run_with(&coordinator_config(config, &config.workers), datasets, now).await?);
+        let coordinator = CoordinatorConfig {
+            tls: config.tls.clone(),
+            ..coordinator_config(config, &config.workers)
+        };
+        return Ok(run_with(&coordinator, datasets, now).await?);
     }
     let library = tempfile::tempdir().context("cannot make a temporary folder for the models")?;
     let worker_config =
@@ -214,7 +221,7 @@ pub(crate) async fn predictive(
     Ok(outcome?)
 }
 
-/// What a coordinator would be configured with.
+/// What a coordinator of workers in this process would be configured with.
 pub(crate) fn coordinator_config(
     config: &RecommendConfig,
     workers: &WorkerEndpoints,

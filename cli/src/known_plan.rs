@@ -9,7 +9,8 @@ use mora_coordinator::{CoordinatorClient, Record, Store};
 use mora_core::{Plan, Recommendation, WorkloadRef};
 use mora_planning::what_if;
 
-use crate::gather::{Gathered, SourceArguments, gather, predictive};
+use crate::connect::{ConnectArguments, TokenArguments};
+use crate::gather::{Gathered, SourceArguments, gather, layered, predictive};
 
 /// Where the plan comes from; without either option it is made here from Prometheus.
 #[derive(Debug, Args)]
@@ -20,6 +21,10 @@ pub(crate) struct PlanArguments {
     /// Folder in which a coordinator remembers its plans, its key `state`
     #[arg(long)]
     state: Option<PathBuf>,
+    #[command(flatten)]
+    connect: ConnectArguments,
+    #[command(flatten)]
+    token: TokenArguments,
     #[command(flatten)]
     source: SourceArguments,
 }
@@ -39,7 +44,11 @@ impl KnownPlan {
     /// The newest plan by `arguments`.
     pub(crate) async fn find(arguments: &PlanArguments) -> anyhow::Result<Self> {
         if let Some(endpoint) = &arguments.coordinator {
-            let client = CoordinatorClient::new(endpoint).context("mend --coordinator")?;
+            let configured = layered(&arguments.source)?.tls;
+            let security = arguments.connect.security(configured.as_ref())?;
+            let token = arguments.token.token()?;
+            let client = CoordinatorClient::new(endpoint, &security, token);
+            let client = client.context("mend --coordinator")?;
             let plan = client.newest_plan().await?;
             return Ok(Self { plan, origin: Origin::Served(client) });
         }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod backtest;
+mod connect;
 mod crds;
 mod demo;
 mod doctor;

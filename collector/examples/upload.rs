@@ -17,6 +17,7 @@ use mora_core::{Series, Signal, Step};
 use mora_proto::v1;
 use mora_proto::v1::train_request::Content;
 use mora_proto::v1::training_service_server::{TrainingService, TrainingServiceServer};
+use mora_runtime::Security;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -133,7 +134,7 @@ async fn send(address: &str, samples: usize) -> anyhow::Result<()> {
     };
     let before = memory("VmRSS:")?;
     let began = Instant::now();
-    train_worker(address, data, options, &mut |_| {}).await?;
+    train_worker(address, &Security::default(), data, options, &mut |_| {}).await?;
     let (took, peak) = (began.elapsed().as_secs_f64(), memory("VmHWM:")?);
     let sent = rows * Signal::ALL.len();
     println!("| {sent} | {took:.1} | {:.0} | {before:.0} | {peak:.0} |", sent as f64 / took);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mora_core::{Signal, WorkloadRef};
 use mora_proto::v1::collector_service_client::CollectorServiceClient;
 use mora_proto::{FieldError, required, timestamp_from_wire, v1};
-use mora_runtime::EndpointError;
+use mora_runtime::{EndpointError, Security, call_failure};
 use thiserror::Error;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
@@ -29,7 +29,10 @@ pub enum ClientError {
     #[error("the collector has no usable address")]
     Endpoint(#[from] EndpointError),
     /// The call failed.
-    #[error("the collector at {endpoint} did not answer: {}; check that it runs there", status.message())]
+    #[error(
+        "the collector at {endpoint} did not answer: {}; check that it runs there",
+        call_failure(status)
+    )]
     Call {
         /// Its address.
         endpoint: String,
@@ -89,11 +92,11 @@ pub struct JobSummary {
 }
 
 impl CollectorClient {
-    /// The collector at `endpoint`, such as `http://127.0.0.1:50062`; connects at the first call.
+    /// The collector at `endpoint`, such as `http://127.0.0.1:50062`, spoken to as `security` says; connects at the first call.
     ///
     /// Fails when the text is no address.
-    pub fn new(endpoint: &str) -> Result<Self, EndpointError> {
-        let channel = mora_runtime::channel(endpoint, CONNECT_TIMEOUT)?;
+    pub fn new(endpoint: &str, security: &Security) -> Result<Self, EndpointError> {
+        let channel = security.channel(endpoint, CONNECT_TIMEOUT)?;
         Ok(Self { endpoint: endpoint.to_owned(), channel })
     }
 

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use mora_core::{Dataset, Lookback, Step, WorkloadRef};
 use mora_discovery::discover;
 use mora_proto::v1;
-use mora_runtime::with_causes;
+use mora_runtime::{Security, ServerLimits, with_causes};
 use mora_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,7 @@ pub struct Collector {
     history: History,
     records: Records,
     metrics: CollectorMetrics,
+    security: Security,
 }
 
 /// How one round of training went.
@@ -68,28 +69,43 @@ pub struct WorkloadState {
 }
 
 impl Collector {
-    /// A collector of `source` that has seen nothing yet and keeps the newest lookback in memory, whatever `config` says.
+    /// A collector of `source` that has seen nothing yet and keeps the newest lookback in memory and speaks in plain
+    /// text, whatever `config` says.
     #[must_use]
     pub fn new(source: Box<dyn MetricsSource>, config: CollectorConfig) -> Self {
-        let (history, metrics) = (History::in_memory(), CollectorMetrics::default());
-        Self { source, config, history, records: Records::in_memory(), metrics }
+        let (history, records) = (History::in_memory(), Records::in_memory());
+        let (metrics, security) = (CollectorMetrics::default(), Security::default());
+        Self { source, config, history, records, metrics, security }
     }
 
-    /// A collector of `source` that keeps what it collects where `config` says.
+    /// A collector of `source` that keeps what it collects where `config` says, and speaks as it says.
     ///
-    /// Fails when the store cannot be opened and when the configuration cannot be used.
+    /// Fails when the store cannot be opened and when the configuration or a certificate cannot be used.
     pub fn open(
         source: Box<dyn MetricsSource>,
         config: CollectorConfig,
     ) -> Result<Self, CollectError> {
         config.store.chunk()?;
         config.quality.checked().map_err(CollectError::Quality)?;
-        let Some(path) = config.store.path.clone() else { return Ok(Self::new(source, config)) };
+        let security = Security::open(config.tls.as_ref())?;
+        let Some(path) = config.store.path.clone() else {
+            return Ok(Self { security, ..Self::new(source, config) });
+        };
         let store = Arc::new(Store::open(&path)?);
         tracing::info!("keeping what is collected in {}", path.display());
         let records = Records::open(&path)?;
         let metrics = CollectorMetrics::default();
-        Ok(Self { source, config, history: History::kept(store), records, metrics })
+        Ok(Self { source, config, history: History::kept(store), records, metrics, security })
+    }
+
+    /// How workers, and who calls it, are spoken to.
+    pub(crate) const fn security(&self) -> &Security {
+        &self.security
+    }
+
+    /// What its server takes from its clients at most.
+    pub(crate) const fn limits(&self) -> ServerLimits {
+        self.config.limits
     }
 
     /// Figures of what it does.
@@ -173,7 +189,7 @@ impl Collector {
     /// not due for a new fit keeps it.
     pub async fn train(&self, now: Timestamp) -> TrainingRound {
         let training = &self.config.training;
-        let found = discover(&self.config.workers).await;
+        let found = discover(&self.config.workers, &self.security).await;
         for warning in &found.warnings {
             tracing::warn!("{warning}");
         }
@@ -276,7 +292,7 @@ impl Collector {
         let mut observe = |job: &v1::TrainingJob| {
             self.records.change(&workload, |record| record.job = Some(job.clone()));
         };
-        train_worker(endpoint, data, options, &mut observe).await
+        train_worker(endpoint, &self.security, data, options, &mut observe).await
     }
 
     /// Collects and trains again and again until `stop` is cancelled; a round that fails is logged, and

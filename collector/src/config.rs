@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use mora_core::{MarkKind, QualityGates, Step};
-use mora_runtime::WorkerEndpoints;
+use mora_runtime::{ServerLimits, TlsConfig, WorkerEndpoints};
 use serde::{Deserialize, Serialize};
 
 use crate::error::CollectError;
@@ -30,6 +30,10 @@ pub struct CollectorConfig {
     pub training: TrainingConfig,
     /// Where workers listen.
     pub workers: WorkerEndpoints,
+    /// Certificates; absent for plain text.
+    pub tls: Option<TlsConfig>,
+    /// What the server takes from its clients at most.
+    pub limits: ServerLimits,
 }
 
 /// Where and how long what was collected is kept.
@@ -82,6 +86,8 @@ impl Default for CollectorConfig {
             quality: QualityGates::default().without_stability(),
             training: TrainingConfig::default(),
             workers: WorkerEndpoints::default(),
+            tls: None,
+            limits: ServerLimits::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Why a collection failed.
 
 use mora_core::QualityGatesError;
+use mora_runtime::TlsError;
 use mora_store::StoreError;
 use thiserror::Error;
 
@@ -18,6 +19,9 @@ pub enum CollectError {
     /// A quality gate cannot be kept or broken.
     #[error("the configuration of `quality` cannot be used")]
     Quality(#[source] QualityGatesError),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The configuration cannot be used.
     #[error("configuration key `{key}`: {problem}")]
     Setting {

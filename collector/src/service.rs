@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use mora_core::{Mark, MarkKind, QualityReport, Series, Signal, WorkloadRef};
 use mora_proto::v1::collector_service_server::{CollectorService, CollectorServiceServer};
 use mora_proto::{dataset_parts, required, timestamp_to_wire, v1};
-use mora_runtime::{GrpcServer, Readiness, ServeError, with_causes};
+use mora_runtime::{GrpcServer, OpenCall, Readiness, ServeError, with_causes};
 use mora_store::StoreError;
 use tokio_stream::Iter;
 use tokio_util::sync::CancellationToken;
@@ -20,23 +21,26 @@ use crate::{Collector, WorkloadState};
 const READ_AT_ONCE: usize = 4;
 const SERVICES: [&str; 1] = ["mora.v1.CollectorService"];
 
-/// Serves what `collector` has observed on `server` until `stop` is cancelled.
+/// Serves what `collector` has observed on `server` until `stop` is cancelled, as securely as it calls others.
 ///
-/// Fails when the transport does.
+/// Fails when the transport does, and when the address for probes cannot be bound.
 pub async fn serve(
     collector: Arc<Collector>,
     server: GrpcServer,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
+    let limits = collector.limits();
+    let server = server.secured(collector.security().clone()).await?.limited(limits);
     let readiness = Readiness::unready(&SERVICES).await;
     readiness.ready().await;
-    let routes = Routes::new(CollectorServiceServer::new(Service(collector)));
-    server.serve(routes, readiness, stop).await
+    let service = CollectorServiceServer::new(Service(collector))
+        .max_decoding_message_size(limits.message_bytes);
+    server.serve(Routes::new(service), readiness, stop).await
 }
 
 struct Service(Arc<Collector>);
 
-type Parts = Iter<std::vec::IntoIter<Result<v1::ExportDatasetResponse, Status>>>;
+type Parts = BoxStream<'static, Result<v1::ExportDatasetResponse, Status>>;
 type Watching = Iter<std::vec::IntoIter<Result<v1::WatchExperimentResponse, Status>>>;
 
 #[tonic::async_trait]
@@ -69,6 +73,7 @@ impl CollectorService for Service {
         &self,
         request: Request<v1::ExportDatasetRequest>,
     ) -> Result<Response<Parts>, Status> {
+        let open = OpenCall::of(&request);
         let workload: WorkloadRef = required(request.into_inner().workload, "workload")?;
         let dataset = self.0.dataset(&workload).await.map_err(|error| unreadable(&error))?;
         let dataset = dataset.ok_or_else(|| {
@@ -77,7 +82,7 @@ impl CollectorService for Service {
             ))
         })?;
         let parts: Vec<_> = dataset_parts(&dataset).into_iter().map(Ok).collect();
-        Ok(Response::new(tokio_stream::iter(parts)))
+        Ok(Response::new(open.hold(tokio_stream::iter(parts)).boxed()))
     }
 
     async fn list_nodes(

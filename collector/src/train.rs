@@ -7,7 +7,7 @@ use mora_core::{Dataset, Series, Signal, Step, WorkloadRef};
 use mora_proto::v1::train_request::Content;
 use mora_proto::v1::training_service_client::TrainingServiceClient;
 use mora_proto::{TrainingColumns, duration_to_wire, timestamp_to_wire, v1};
-use mora_runtime::EndpointError;
+use mora_runtime::{EndpointError, Security, call_failure, tls_failure};
 use mora_store::StoreError;
 use thiserror::Error;
 use tokio::sync::mpsc;
@@ -80,7 +80,7 @@ pub enum TrainError {
         source: EndpointError,
     },
     /// The worker refused or could not be reached.
-    #[error("the worker of {workload} at {endpoint} did not train: {}", status.message())]
+    #[error("the worker of {workload} at {endpoint} did not train: {}", call_failure(status))]
     Worker {
         /// The workload.
         workload: WorkloadRef,
@@ -107,13 +107,14 @@ pub enum TrainError {
     },
 }
 
-/// Streams `data` into the worker at `endpoint` and waits for the published, refused or kept version.
+/// Streams `data` into the worker at `endpoint`, which is spoken to as `security` says, and waits for the published, refused or kept version.
 ///
 /// `observe` sees every progress message. A broken connection is retried and the upload resumed; the
 /// same data is the same job, so nothing is trained twice. Fails when the worker refuses the data,
 /// cannot be reached, or does not finish in time.
 pub async fn train_worker(
     endpoint: &str,
+    security: &Security,
     data: TrainingData,
     options: TrainingOptions,
     observe: &mut (dyn FnMut(&v1::TrainingJob) + Send),
@@ -121,7 +122,8 @@ pub async fn train_worker(
     let workload = data.workload.clone();
     let upload =
         TrainingColumns::of(&data.signals).ok_or_else(|| TrainError::NoData(workload.clone()))?;
-    let channel = mora_runtime::channel(endpoint, CONNECT_TIMEOUT)
+    let channel = security
+        .channel(endpoint, CONNECT_TIMEOUT)
         .map_err(|source| TrainError::Endpoint { workload: workload.clone(), source })?;
     let header = header(&data, &upload, options);
     // The upload may take long, and holds the same once more.
@@ -180,7 +182,7 @@ async fn retried(
     let mut pause = FIRST_PAUSE;
     for _ in 1..ATTEMPTS {
         match attempt(channel, header, upload, observe).await {
-            Err(status) if matches!(status.code(), Code::Unavailable | Code::Aborted) => {
+            Err(status) if may_pass(&status) => {
                 tracing::debug!(job = %header.job_id, "trying again: {}", status.message());
             }
             ended => return ended,
@@ -189,6 +191,12 @@ async fn retried(
         pause *= 2;
     }
     attempt(channel, header, upload, observe).await
+}
+
+/// Whether the next attempt may go better.
+fn may_pass(status: &Status) -> bool {
+    matches!(status.code(), Code::Unavailable | Code::Aborted | Code::ResourceExhausted)
+        && tls_failure(status).is_none()
 }
 
 async fn attempt(

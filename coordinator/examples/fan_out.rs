@@ -216,8 +216,8 @@ async fn ask(file: &Path, runs: usize) -> anyhow::Result<()> {
         endpoints.insert(workload.clone(), Endpoint(endpoint.to_owned()));
         listed.insert(workload, Listed { role, latency_ms });
     }
-    let config = load_config::<CoordinatorConfig>(None)?.fan_out;
-    let workers = if runs > 1 { Workers::kept(config) } else { Workers::once(config) };
+    let config = load_config::<CoordinatorConfig>(None)?;
+    let workers = if runs > 1 { Workers::kept(&config) } else { Workers::once(&config) }?;
     for _ in 0..runs {
         let processor = processor_seconds()?;
         let began = Instant::now();

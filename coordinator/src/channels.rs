@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mora_runtime::EndpointError;
+use mora_runtime::{EndpointError, Security};
 use tonic::transport::Channel;
 
 use crate::fan_out::Endpoint;
@@ -12,6 +12,7 @@ use crate::fan_out::Endpoint;
 /// A bounded number of open connections, one to each of some workers.
 #[derive(Debug)]
 pub(crate) struct Channels {
+    security: Security,
     connect_timeout: Duration,
     most: usize,
     kept: Mutex<BTreeMap<Endpoint, Channel>>,
@@ -19,8 +20,8 @@ pub(crate) struct Channels {
 
 impl Channels {
     /// Keeps at most `most` connections, each given up when it takes longer than `connect_timeout` to make.
-    pub(crate) fn new(connect_timeout: Duration, most: usize) -> Self {
-        Self { connect_timeout, most, kept: Mutex::default() }
+    pub(crate) fn new(security: Security, connect_timeout: Duration, most: usize) -> Self {
+        Self { security, connect_timeout, most, kept: Mutex::default() }
     }
 
     /// The connection kept to `endpoint`, or a new one, kept where there is room.
@@ -43,7 +44,7 @@ impl Channels {
     ///
     /// Fails when the text is no address.
     pub(crate) fn apart(&self, endpoint: &Endpoint) -> Result<Channel, EndpointError> {
-        mora_runtime::channel(&endpoint.0, self.connect_timeout)
+        self.security.channel(&endpoint.0, self.connect_timeout)
     }
 
     /// Lets the connection to `endpoint` go, which failed; the address may be gone for good.
@@ -67,7 +68,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_connections_are_kept_than_there_is_room_for() {
-        let channels = Channels::new(Duration::from_secs(1), 2);
+        let channels = Channels::new(Security::default(), Duration::from_secs(1), 2);
         for port in 1..=5 {
             channels.shared(&endpoint(port)).unwrap();
         }
@@ -80,7 +81,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_address_is_refused() {
-        let channels = Channels::new(Duration::from_secs(1), 2);
+        let channels = Channels::new(Security::default(), Duration::from_secs(1), 2);
         let error = channels.shared(&Endpoint("no address".to_owned())).unwrap_err();
         assert!(error.to_string().contains("write http://host:port"));
     }

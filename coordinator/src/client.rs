@@ -3,6 +3,7 @@
 mod recommendations;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use mora_core::{Dataset, Forecast, Signal, WorkloadRef};
 use mora_proto::v1::collector_service_client::CollectorServiceClient;
 use mora_proto::v1::forecast_service_client::ForecastServiceClient;
 use mora_proto::{DatasetError, dataset_from_parts, duration_to_wire, timestamp_to_wire, v1};
-use mora_runtime::EndpointError;
+use mora_runtime::{EndpointError, Security, call_failure, tls_failure};
 use thiserror::Error;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -39,11 +40,11 @@ pub struct GrpcWorkers {
 }
 
 impl GrpcWorkers {
-    /// Asks with `deadline` per call and keeps at most `kept` connections open for further calls.
+    /// Asks with `deadline` per call, as `security` says, and keeps at most `kept` connections open for further calls.
     #[must_use]
-    pub fn new(deadline: Duration, kept: usize) -> Self {
+    pub fn new(security: Security, deadline: Duration, kept: usize) -> Self {
         let connect_timeout = CONNECT_TIMEOUT.min(deadline);
-        Self { deadline, channels: Arc::new(Channels::new(connect_timeout, kept)) }
+        Self { deadline, channels: Arc::new(Channels::new(security, connect_timeout, kept)) }
     }
 
     async fn ask(self, ask: Ask) -> Result<Forecast, AskError> {
@@ -92,12 +93,16 @@ fn peak_to_wire(workload: &WorkloadRef, request: &ForecastRequest) -> v1::Foreca
 
 /// What a failed call means; a caller that names the worker says which.
 fn ask_error(status: &Status) -> AskError {
+    if let Some(failure) = tls_failure(status) {
+        return AskError::Permanent(failure.to_string());
+    }
     let reason = match status.code() {
         Code::Unavailable => "nothing answers there".to_owned(),
         Code::DeadlineExceeded | Code::Cancelled => "it did not answer in time".to_owned(),
         Code::Unimplemented => {
             "it has no ForecastService: it is no worker, or of another version".to_owned()
         }
+        _ if status.source().is_some() => call_failure(status),
         _ => format!("it refused: {}", status.message()),
     };
     match status.code() {
@@ -118,7 +123,10 @@ pub enum CollectorError {
     #[error("the collector has no usable address; mend the key `collector`")]
     Endpoint(#[from] EndpointError),
     /// The call failed.
-    #[error("the collector at {endpoint} did not answer: {}; check that it runs and the key `collector`", status.message())]
+    #[error(
+        "the collector at {endpoint} did not answer: {}; check that it runs and the key `collector`",
+        call_failure(status)
+    )]
     Call {
         /// Its address.
         endpoint: String,
@@ -133,14 +141,15 @@ pub enum CollectorError {
     Workload(#[source] mora_proto::FieldError),
 }
 
-/// Everything the collector at `endpoint` has observed, by workload.
+/// Everything the collector at `endpoint` has observed, by workload; it is spoken to as `security` says.
 ///
 /// Fails when it cannot be reached within `deadline` per call or answers what cannot be understood.
 pub(crate) async fn fetch_datasets(
     endpoint: &str,
+    security: &Security,
     deadline: Duration,
 ) -> Result<BTreeMap<WorkloadRef, Dataset>, CollectorError> {
-    let channel = mora_runtime::channel(endpoint, CONNECT_TIMEOUT.min(deadline))?;
+    let channel = security.channel(endpoint, CONNECT_TIMEOUT.min(deadline))?;
     let mut client = CollectorServiceClient::new(channel.clone());
     let mut request = Request::new(v1::ListWorkloadsRequest::default());
     request.set_timeout(deadline);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mora_apply::ApplyConfig;
 use mora_core::{Bytes, Millicores, Step, WorkloadRef};
-use mora_runtime::WorkerEndpoints;
+use mora_runtime::{ApiConfig, ServerLimits, TlsConfig, WorkerEndpoints};
 use serde::{Deserialize, Serialize};
 
 use mora_planning::Policy;
@@ -41,6 +41,12 @@ pub struct CoordinatorConfig {
     pub keep_plans: usize,
     /// How workers are asked.
     pub fan_out: FanOutConfig,
+    /// Certificates; absent for plain text.
+    pub tls: Option<TlsConfig>,
+    /// Who may ask the server for plans.
+    pub api: ApiConfig,
+    /// What the server takes from its clients at most.
+    pub limits: ServerLimits,
     /// How plans are put in force; nothing is without `--apply`, unless this permits it.
     pub apply: ApplyConfig,
 }
@@ -185,6 +191,9 @@ impl Default for CoordinatorConfig {
             state: None,
             keep_plans: 48,
             fan_out: FanOutConfig::default(),
+            tls: None,
+            api: ApiConfig::default(),
+            limits: ServerLimits::default(),
             apply: ApplyConfig::default(),
         }
     }

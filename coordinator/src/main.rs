@@ -70,7 +70,7 @@ async fn started(arguments: Arguments) -> anyhow::Result<Exit> {
 
 async fn plan_once(config: CoordinatorConfig, arguments: &Arguments) -> anyhow::Result<Exit> {
     let begin = Instant::now();
-    let workers = Workers::once(config.fan_out);
+    let workers = Workers::once(&config)?;
     let mut outcome = tokio::select! {
         outcome = Box::pin(run_gated(&workers, &config, Timestamp::now())) => outcome,
         () = stop_signal() => anyhow::bail!("stopped before the plan was made; nothing was written"),

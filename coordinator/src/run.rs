@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use mora_core::{CallGraph, ClusterState, Dataset, Plan, PlanStatus, Quantile, WorkloadRef};
 use mora_discovery::discover;
 use mora_kubernetes::{Cluster, ClusterError};
+use mora_runtime::TlsError;
 use thiserror::Error;
 
 use crate::client::{CollectorError, fetch_datasets};
@@ -34,6 +35,9 @@ pub enum RunError {
     /// The collector gives no data and no worker is configured to forecast without it.
     #[error(transparent)]
     Collector(#[from] CollectorError),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The call graph file cannot be read.
     #[error("cannot read the call graph file {}; check the key `call_graph`", path.display())]
     ReadGraph {
@@ -83,7 +87,7 @@ pub struct Outcome {
 /// A collector that cannot be reached is fatal only when no worker is configured either; a worker
 /// that cannot be reached puts its workload on the baseline. Fails when nothing can be recommended.
 pub async fn run(config: &CoordinatorConfig, now: Timestamp) -> Result<Outcome, RunError> {
-    run_asking(&Workers::once(config.fan_out), config, now).await
+    run_asking(&Workers::once(config)?, config, now).await
 }
 
 /// Makes one plan as [`run`] does, and asks `workers`, which live on after it.
@@ -95,16 +99,18 @@ pub async fn run_asking(
     let mut warnings = Vec::new();
     let datasets = match &config.collector {
         None => BTreeMap::new(),
-        Some(endpoint) => match fetch_datasets(endpoint, COLLECTOR_DEADLINE).await {
-            Ok(datasets) => datasets,
-            Err(error) if !config.workers.names_workers() && config.workloads.is_empty() => {
-                return Err(error.into());
+        Some(endpoint) => {
+            match fetch_datasets(endpoint, workers.security(), COLLECTOR_DEADLINE).await {
+                Ok(datasets) => datasets,
+                Err(error) if !config.workers.names_workers() && config.workloads.is_empty() => {
+                    return Err(error.into());
+                }
+                Err(error) => {
+                    warnings.push(format!("planned without usage history: {error}"));
+                    BTreeMap::new()
+                }
             }
-            Err(error) => {
-                warnings.push(format!("planned without usage history: {error}"));
-                BTreeMap::new()
-            }
-        },
+        }
     };
     let mut outcome = plan_asking(workers, config, datasets, now).await?;
     if !warnings.is_empty() {
@@ -120,7 +126,7 @@ pub async fn run_with(
     datasets: BTreeMap<WorkloadRef, Dataset>,
     now: Timestamp,
 ) -> Result<Outcome, RunError> {
-    plan_asking(&Workers::once(config.fan_out), config, datasets, now).await
+    plan_asking(&Workers::once(config)?, config, datasets, now).await
 }
 
 async fn plan_asking(
@@ -129,7 +135,7 @@ async fn plan_asking(
     datasets: BTreeMap<WorkloadRef, Dataset>,
     now: Timestamp,
 ) -> Result<Outcome, RunError> {
-    let found = discover(&config.workers).await;
+    let found = discover(&config.workers, workers.security()).await;
     let connected = connect(config).await?;
     let ruled = rules(config, &connected).await;
     let policy = ruled.rules.policy.clone();

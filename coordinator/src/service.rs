@@ -10,12 +10,13 @@ use mora_proto::v1::recommendation_service_server::{
     RecommendationService, RecommendationServiceServer,
 };
 use mora_proto::{FieldError, required, v1};
-use mora_runtime::{GrpcServer, Readiness, ServeError, with_causes};
+use mora_runtime::{ApiGuard, GrpcServer, OpenCall, Readiness, ServeError, with_causes};
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status};
 
 use mora_planning::{CpuPath, WhatIfError, what_if};
@@ -30,16 +31,19 @@ const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
 /// Longest horizon a worker answers.
 const MAX_HORIZON_HOURS: i64 = 168;
 
-/// Serves plans on `server` until `stop` is cancelled; every run is recorded in `metrics`. Where `state` is configured, the newest
-/// plan in it is served and shown, whoever made it.
+/// Serves plans on `server` until `stop` is cancelled, to those who may ask; every run is recorded in `metrics`. Where `state` is
+/// configured, the newest plan in it is served and shown, whoever made it.
 ///
-/// Fails when the transport does.
+/// Fails when the transport does, when certificates or tokens cannot be used, and where anyone who reaches it could have plans put in
+/// force.
 pub async fn serve(
     config: CoordinatorConfig,
     server: GrpcServer,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
+    let workers = Workers::kept(&config)?;
+    let (server, guard) = guarded(server, &config, &workers).await?;
     let readiness = Readiness::unready(&SERVICES).await;
     let memory = Arc::new(Memory::default());
     let followed = config.state.clone();
@@ -49,7 +53,6 @@ pub async fn serve(
         follower.look().await;
     }
     readiness.ready().await;
-    let workers = Workers::kept(config.fan_out);
     let applying = TaskTracker::new();
     let service = Service {
         config,
@@ -59,7 +62,9 @@ pub async fn serve(
         stop: stop.clone(),
         applying: applying.clone(),
     };
-    let routes = Routes::new(RecommendationServiceServer::new(service));
+    let service = RecommendationServiceServer::new(service)
+        .max_decoding_message_size(server.limits().message_bytes);
+    let routes = Routes::new(InterceptedService::new(service, guard));
     let served = stop.child_token();
     let serving = async {
         let ended = server.serve(routes, readiness, stop).await;
@@ -74,6 +79,34 @@ pub async fn serve(
         }
     };
     tokio::join!(serving, following).0
+}
+
+/// The server as it is configured, and who guards it.
+///
+/// Fails when tokens cannot be used, and where anyone who reaches it could have plans put in force.
+async fn guarded(
+    server: GrpcServer,
+    config: &CoordinatorConfig,
+    workers: &Workers,
+) -> Result<(GrpcServer, ApiGuard), ServeError> {
+    let guard = ApiGuard::open(&config.api)?;
+    let server = server.secured(workers.security().clone()).await?.limited(config.limits);
+    if server.is_secured() || server.address().ip().is_loopback() {
+        return Ok((server, guard));
+    }
+    if guard.asks_for_tokens() {
+        tracing::warn!(
+            "tokens come in plain text; set `tls`, or let something that speaks TLS stand before it"
+        );
+    } else if config.apply.permitted {
+        return Err(ServeError::Unguarded(server.address()));
+    } else {
+        tracing::warn!(
+            "whoever reaches {} may ask for plans; set `api.token_file` or `tls`, or keep others away with a NetworkPolicy",
+            server.address()
+        );
+    }
+    Ok((server, guard))
 }
 
 struct Service {
@@ -118,15 +151,16 @@ impl RecommendationService for Service {
 
     async fn watch_plans(
         &self,
-        _: Request<v1::WatchPlansRequest>,
+        request: Request<v1::WatchPlansRequest>,
     ) -> Result<Response<Plans>, Status> {
+        let open = OpenCall::of(&request);
         let plans = WatchStream::new(self.memory.watch()).filter_map(|record| {
             let plan = record.map(|record| v1::Plan::from(&record.plan))?;
             Some(Ok(v1::WatchPlansResponse { plan: Some(plan) }))
         });
         // A watcher would otherwise hold the server up until its grace period is over.
         let stop = self.stop.clone().cancelled_owned();
-        Ok(Response::new(Box::pin(futures::StreamExt::take_until(plans, stop))))
+        Ok(Response::new(Box::pin(open.hold(futures::StreamExt::take_until(plans, stop)))))
     }
 
     async fn get_plan(
@@ -221,14 +255,15 @@ fn what_if_status(error: &WhatIfError) -> Status {
 }
 
 #[cfg(test)]
+mod api_tests;
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::FanOutConfig;
 
     fn config_for(quantile: f64) -> Result<CoordinatorConfig, FieldError> {
         let service = Service {
             config: CoordinatorConfig::default(),
-            workers: Workers::once(FanOutConfig::default()),
+            workers: Workers::once(&CoordinatorConfig::default()).unwrap(),
             metrics: Arc::default(),
             memory: Arc::default(),
             applying: TaskTracker::new(),

@@ -4,31 +4,44 @@ use std::collections::BTreeMap;
 
 use mora_core::WorkloadRef;
 use mora_planning::ForecastRequest;
+use mora_runtime::{Security, TlsError};
 
 use crate::client::GrpcWorkers;
 use crate::fan_out::{Answers, Endpoint, FanOut};
-use crate::{FanOutConfig, FanOutLimits};
+use crate::{CoordinatorConfig, FanOutLimits};
 
 /// Asks workers over gRPC. Open connections and what is known of workers that fail last as long as this.
 #[derive(Debug)]
-pub struct Workers(FanOut<GrpcWorkers>);
+pub struct Workers {
+    fan_out: FanOut<GrpcWorkers>,
+    security: Security,
+}
 
 impl Workers {
     /// For one run: a connection ends with its last call.
-    #[must_use]
-    pub fn once(config: FanOutConfig) -> Self {
+    ///
+    /// Fails when the certificates that `config` names cannot be used.
+    pub fn once(config: &CoordinatorConfig) -> Result<Self, TlsError> {
         Self::keeping(config, 0)
     }
 
     /// For many runs: connections are kept, as many as configured.
-    #[must_use]
-    pub fn kept(config: FanOutConfig) -> Self {
-        Self::keeping(config, config.kept_connections)
+    ///
+    /// Fails as [`Workers::once`] does.
+    pub fn kept(config: &CoordinatorConfig) -> Result<Self, TlsError> {
+        Self::keeping(config, config.fan_out.kept_connections)
     }
 
-    fn keeping(config: FanOutConfig, connections: usize) -> Self {
-        let limits = FanOutLimits::from(config);
-        Self(FanOut::new(GrpcWorkers::new(limits.per_call, connections), limits))
+    fn keeping(config: &CoordinatorConfig, connections: usize) -> Result<Self, TlsError> {
+        let security = Security::open(config.tls.as_ref())?;
+        let limits = FanOutLimits::from(config.fan_out);
+        let workers = GrpcWorkers::new(security.clone(), limits.per_call, connections);
+        Ok(Self { fan_out: FanOut::new(workers, limits), security })
+    }
+
+    /// How they, the collector and who calls the coordinator are spoken to.
+    pub(crate) const fn security(&self) -> &Security {
+        &self.security
     }
 
     /// Asks `workers`; see [`FanOut::ask`].
@@ -38,6 +51,6 @@ impl Workers {
         request: &ForecastRequest,
     ) -> Answers {
         tracing::info!("asking {} workers", workers.len());
-        self.0.ask(workers, request).await
+        self.fan_out.ask(workers, request).await
     }
 }

@@ -28,7 +28,9 @@ const CALLERS: usize = 8;
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let connect = |endpoint: &str| mora_runtime::channel(endpoint, Duration::from_secs(5));
+    let connect = |endpoint: &str| {
+        mora_runtime::Security::default().channel(endpoint, Duration::from_secs(5))
+    };
     match arguments.as_slice() {
         ["train", endpoint] => train(connect(endpoint)?).await,
         ["measure", endpoint, calls] => measure(connect(endpoint)?, calls.parse()?).await,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use mora_forecast::Holiday;
+use mora_runtime::{ServerLimits, TlsConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::RetrainPolicy;
@@ -28,6 +29,10 @@ pub struct WorkerConfig {
     pub tuning_budget: u32,
     /// When an upload is worth a fit.
     pub retrain: RetrainPolicy,
+    /// Certificates; absent for plain text.
+    pub tls: Option<TlsConfig>,
+    /// What the server takes from its clients at most.
+    pub limits: ServerLimits,
 }
 
 impl Default for WorkerConfig {
@@ -41,6 +46,8 @@ impl Default for WorkerConfig {
             holidays: Vec::new(),
             tuning_budget: 0,
             retrain: RetrainPolicy::default(),
+            tls: None,
+            limits: ServerLimits::default(),
         }
     }
 }

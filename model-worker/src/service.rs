@@ -1,15 +1,16 @@
 //! The gRPC services of a worker: wire messages in, wire messages out.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use mora_core::{Signal, SignalForecast, WorkloadRef};
 use mora_proto::v1::forecast_service_server::ForecastService;
 use mora_proto::v1::training_service_server::TrainingService;
 use mora_proto::{FieldError, duration_to_wire, required, timestamp_to_wire, v1};
-use mora_runtime::with_causes;
+use mora_runtime::{OpenCall, with_causes};
 use tokio::sync::mpsc;
-use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::jobs::{BeginError, Job, JobState, JobStatus, UploadError};
@@ -20,7 +21,7 @@ use crate::{LibraryError, Manifest, Worker, WorkloadModel};
 #[derive(Clone)]
 pub(crate) struct Service(pub(crate) Arc<Worker>);
 
-type Responses = ReceiverStream<Result<v1::TrainResponse, Status>>;
+type Responses = Pin<Box<dyn Stream<Item = Result<v1::TrainResponse, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl ForecastService for Service {
@@ -84,6 +85,7 @@ impl TrainingService for Service {
         &self,
         request: Request<Streaming<v1::TrainRequest>>,
     ) -> Result<Response<Responses>, Status> {
+        let open = OpenCall::of(&request);
         let mut incoming = request.into_inner();
         let first = incoming.message().await?.and_then(|message| message.content);
         let Some(v1::train_request::Content::Header(header)) = first else {
@@ -100,7 +102,7 @@ impl TrainingService for Service {
                 let _gone = responses.send(Err(status)).await;
             }
         });
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        Ok(Response::new(Box::pin(open.hold(ReceiverStream::new(receiver)))))
     }
 
     async fn get_training_job(

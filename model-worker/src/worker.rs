@@ -8,7 +8,7 @@ use mora_core::{Series, Signal, SignalForecast, Step, WorkloadRef};
 use mora_forecast::{FitOptions, ForecastError, Progress, SignalModel};
 use mora_proto::v1::forecast_service_server::ForecastServiceServer;
 use mora_proto::v1::training_service_server::TrainingServiceServer;
-use mora_runtime::{GrpcServer, Readiness, ServeError, with_causes};
+use mora_runtime::{GrpcServer, Readiness, Security, ServeError, TlsError, with_causes};
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,9 @@ pub enum OpenError {
     /// The model library cannot be used.
     #[error("cannot open the model library")]
     Library(#[from] LibraryError),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// The state behind the services of one worker.
@@ -45,18 +48,20 @@ pub struct Worker {
     changing: Mutex<()>,
     processors: Arc<Semaphore>,
     readiness: Readiness,
+    security: Security,
 }
 
 impl Worker {
     /// The worker of `workload`; loads the version that served last, or the newest intact one before it.
     ///
     /// `processors` bounds how many fits run at once in this process. Fails when the library cannot
-    /// be listed; a corrupted version is logged by file and passed over.
+    /// be listed or certificates cannot be used; a corrupted version is logged by file and passed over.
     pub async fn open(
         workload: WorkloadRef,
         config: WorkerConfig,
         processors: Arc<Semaphore>,
     ) -> Result<Arc<Self>, OpenError> {
+        let security = Security::open(config.tls.as_ref())?;
         let library = Library::open(&config.library, &workload)?;
         let (model, refused) = load_newest(&library)?;
         let readiness = Readiness::unready(&SERVICES).await;
@@ -71,6 +76,7 @@ impl Worker {
             changing: Mutex::new(()),
             processors,
             readiness,
+            security,
         }))
     }
 
@@ -82,8 +88,13 @@ impl Worker {
         server: GrpcServer,
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
-        let routes = Routes::new(ForecastServiceServer::new(Service(self.clone())))
-            .add_service(TrainingServiceServer::new(Service(self.clone())));
+        let limits = self.config.limits;
+        let server = server.secured(self.security.clone()).await?.limited(limits);
+        let forecast = ForecastServiceServer::new(Service(self.clone()))
+            .max_decoding_message_size(limits.message_bytes);
+        let training = TrainingServiceServer::new(Service(self.clone()))
+            .max_decoding_message_size(limits.message_bytes);
+        let routes = Routes::new(forecast).add_service(training);
         for service in ["", SERVICES[1]] {
             self.readiness.ready_service(service).await;
         }
@@ -280,6 +291,9 @@ enum JobError {
     Train(#[from] TrainError),
     #[error("the fitted model could not be published")]
     Library(#[from] LibraryError),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("the version that serves does not say what it would have answered")]
     Champion(#[source] ForecastError),
 }

@@ -71,7 +71,8 @@ impl Running {
         let worker = Worker::open(workload(), config, Arc::new(Semaphore::new(1))).await.unwrap();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(worker.serve(server, stop.clone()));
-        let channel = mora_runtime::channel(&endpoint, Duration::from_secs(5)).unwrap();
+        let channel =
+            mora_runtime::Security::default().channel(&endpoint, Duration::from_secs(5)).unwrap();
         Self { channel, stop, serving }
     }
 
@@ -261,6 +262,21 @@ async fn an_interrupted_upload_resumes_where_it_stopped() {
     assert_eq!(resumed.state(), v1::TrainingState::Published, "{}", resumed.message);
     let again = worker.train(header(&upload, "job-1"), Vec::new()).await.unwrap();
     assert_eq!(again.version, resumed.version);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_longer_than_may_be_is_refused_and_the_next_upload_is_not() {
+    let library = tempfile::tempdir().unwrap();
+    let worker = Running::start(library.path()).await;
+    let upload = upload();
+    // 5 MB, where 4 MiB may be.
+    let column = v1::Column { values: vec![0.5; 640_000], gaps: Vec::new() };
+    let long = v1::TrainChunk { offset: 0, columns: vec![column] };
+    let refused = worker.train(header(&upload, "job-1"), vec![long]).await.unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange, "{refused:?}");
+    let job = worker.train(header(&upload, "job-1"), upload.chunks(0).collect()).await.unwrap();
+    assert_eq!(job.state(), v1::TrainingState::Published, "{}", job.message);
     worker.stop().await;
 }
 

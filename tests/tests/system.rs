@@ -38,6 +38,10 @@ mod pipeline;
 mod prometheus;
 #[path = "system/recommend.rs"]
 mod recommend;
+#[path = "system/secrets.rs"]
+mod secrets;
+#[path = "system/security.rs"]
+mod security;
 #[path = "system/store.rs"]
 mod store;
 #[path = "system/surge.rs"]

@@ -11,12 +11,16 @@ use mora_coordinator::Format;
 use mora_runtime::Exit;
 use serde_json::{Value, json};
 
+use crate::connect::ConnectArguments;
+
 /// Options of `mora train status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
     /// Address of the collector
     #[arg(long, default_value = "http://127.0.0.1:50062", env = "MORA_COLLECTOR")]
     collector: String,
+    #[command(flatten)]
+    connect: ConnectArguments,
     /// Only this namespace
     #[arg(long, short, default_value = "")]
     namespace: String,
@@ -27,7 +31,7 @@ pub(crate) struct StatusArguments {
 
 /// Runs the command.
 pub(crate) async fn status(arguments: &StatusArguments) -> anyhow::Result<Exit> {
-    let client = CollectorClient::new(&arguments.collector)?;
+    let client = CollectorClient::new(&arguments.collector, &arguments.connect.security(None)?)?;
     let workloads = client.workloads(&arguments.namespace).await?;
     anyhow::ensure!(
         !workloads.is_empty(),

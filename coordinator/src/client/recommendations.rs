@@ -5,8 +5,9 @@ use std::time::Duration;
 use mora_core::{Plan, Recommendation, WorkloadRef};
 use mora_proto::v1::recommendation_service_client::RecommendationServiceClient;
 use mora_proto::{FieldError, required, v1};
-use mora_runtime::EndpointError;
+use mora_runtime::{EndpointError, Security, Token, call_failure};
 use thiserror::Error;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
@@ -22,7 +23,7 @@ pub enum CoordinatorError {
     #[error("the coordinator has no usable address")]
     Endpoint(#[from] EndpointError),
     /// The call failed.
-    #[error("the coordinator at {endpoint} gave no answer: {}", status.message())]
+    #[error("the coordinator at {endpoint} gave no answer: {}", call_failure(status))]
     Call {
         /// Its address.
         endpoint: String,
@@ -38,17 +39,19 @@ pub enum CoordinatorError {
 #[derive(Debug, Clone)]
 pub struct CoordinatorClient {
     endpoint: String,
-    client: RecommendationServiceClient<Channel>,
+    client: RecommendationServiceClient<InterceptedService<Channel, Token>>,
 }
 
 impl CoordinatorClient {
-    /// The coordinator at `endpoint` (`http://host:port`); connects with the first call.
+    /// The coordinator at `endpoint` (`http://host:port`), spoken to as `security` says and with `token`; connects with the
+    /// first call.
     ///
     /// Fails when that is no address.
-    pub fn new(endpoint: &str) -> Result<Self, EndpointError> {
-        let channel = mora_runtime::channel(endpoint, CONNECT_TIMEOUT)?;
+    pub fn new(endpoint: &str, security: &Security, token: Token) -> Result<Self, EndpointError> {
+        let channel = security.channel(endpoint, CONNECT_TIMEOUT)?;
         // The plan of some thousand workloads with their schedules takes tens of megabytes.
-        let client = RecommendationServiceClient::new(channel).max_decoding_message_size(256 << 20);
+        let client = RecommendationServiceClient::with_interceptor(channel, token)
+            .max_decoding_message_size(256 << 20);
         Ok(Self { endpoint: endpoint.to_owned(), client })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mora_core::WorkloadRef;
 use mora_kubernetes::{Cluster, ClusterError, WorkerServices};
-use mora_runtime::{ServiceDiscovery, WorkerEndpoints, with_causes};
+use mora_runtime::{Security, ServiceDiscovery, WorkerEndpoints, with_causes};
 
 use crate::headless;
 
@@ -29,13 +29,16 @@ impl Found {
 
 /// Looks for workers where `workers` says, and lists them beside those it names.
 ///
-/// A source that cannot be read is a warning: the workers of the others are still there.
-pub async fn discover(workers: &WorkerEndpoints) -> Found {
+/// What is found is spoken to as `security` says. A source that cannot be read is a warning: the workers of the others are
+/// still there.
+pub async fn discover(workers: &WorkerEndpoints, security: &Security) -> Found {
     let mut found = Found { workers: workers.clone(), warnings: Vec::new() };
     if let Some(services) = &workers.discovery.services {
         match of_services(services).await {
             Ok(services) => {
-                found.add(services.addresses);
+                let endpoint =
+                    |(workload, address)| (workload, format!("{}://{address}", security.scheme()));
+                found.add(services.addresses.into_iter().map(endpoint).collect());
                 found.warnings.extend(services.warnings);
             }
             Err(error) => found.warnings.push(format!(
@@ -45,7 +48,7 @@ pub async fn discover(workers: &WorkerEndpoints) -> Found {
         }
     }
     for name in &workers.discovery.headless {
-        let (addresses, warnings) = headless::workers(name).await;
+        let (addresses, warnings) = headless::workers(name, security).await;
         found.add(addresses);
         found.warnings.extend(warnings);
     }
@@ -88,7 +91,7 @@ mod tests {
             endpoints: addresses(&[("shop/cart", "http://listed:1")]),
             ..WorkerEndpoints::default()
         };
-        let found = discover(&workers).await;
+        let found = discover(&workers, &Security::default()).await;
         assert_eq!(found, Found { workers, warnings: Vec::new() });
     }
 }

@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use mora_core::WorkloadRef;
 use mora_proto::v1::forecast_service_client::ForecastServiceClient;
 use mora_proto::{required, v1};
-use mora_runtime::{EndpointError, with_causes};
+use mora_runtime::{EndpointError, Security, call_failure, with_causes};
 use thiserror::Error;
 use tokio::time::timeout;
 use tonic::{Code, Request, Status};
@@ -42,7 +42,7 @@ enum ResolveError {
 enum IdentifyError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    #[error("it does not answer: {}", .0.message())]
+    #[error("it does not answer: {}", call_failure(.0))]
     Silent(Box<Status>),
     #[error(
         "it does not say which workload it serves; update it, or list it under `workers.endpoints`"
@@ -51,15 +51,19 @@ enum IdentifyError {
 }
 
 /// The workers at the addresses of `name` (`host:port`) by the workload they say they serve, the first address of each,
-/// and what was found wrong.
-pub(crate) async fn workers(name: &str) -> (BTreeMap<WorkloadRef, String>, Vec<String>) {
+/// and what was found wrong. With TLS, their certificates must say the host of `name`: an address stands in none.
+pub(crate) async fn workers(
+    name: &str,
+    security: &Security,
+) -> (BTreeMap<WorkloadRef, String>, Vec<String>) {
     let addresses = match resolve(name).await {
         Ok(addresses) => addresses,
         Err(error) => return (BTreeMap::new(), vec![with_causes(&error)]),
     };
+    let host = name.rsplit_once(':').map_or(name, |(host, _)| host);
     let asked = addresses.into_iter().map(|address| async move {
-        let endpoint = format!("http://{address}");
-        let workload = identify(&endpoint).await;
+        let endpoint = security.endpoint(host, address);
+        let workload = identify(&endpoint, security).await;
         (endpoint, workload)
     });
     // In the order of the addresses, so that the same answers give the same workers.
@@ -88,8 +92,8 @@ async fn resolve(name: &str) -> Result<BTreeSet<SocketAddr>, ResolveError> {
 }
 
 /// Asks a worker which workload it serves.
-async fn identify(endpoint: &str) -> Result<WorkloadRef, IdentifyError> {
-    let channel = mora_runtime::channel(endpoint, ASK_DEADLINE)?;
+async fn identify(endpoint: &str, security: &Security) -> Result<WorkloadRef, IdentifyError> {
+    let channel = security.channel(endpoint, ASK_DEADLINE)?;
     let mut request = Request::new(v1::ListModelsRequest { workload: None });
     request.set_timeout(ASK_DEADLINE);
     let mut client = ForecastServiceClient::new(channel);
@@ -161,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn the_addresses_of_a_name_are_asked_which_workload_they_serve() {
         let name = localhost(Some("shop/StatefulSet/redis")).await;
-        let (found, _) = workers(&name).await;
+        let (found, _) = workers(&name, &Security::default()).await;
         let address = &found[&"shop/StatefulSet/redis".parse().unwrap()];
         assert_eq!(*address, name.replace("localhost", "http://127.0.0.1"));
         assert_eq!(found.len(), 1);
@@ -170,7 +174,7 @@ mod tests {
     #[tokio::test]
     async fn a_worker_that_does_not_say_whose_it_is_is_left_out_with_what_to_do() {
         let name = localhost(None).await;
-        let (found, warnings) = workers(&name).await;
+        let (found, warnings) = workers(&name, &Security::default()).await;
         assert!(found.is_empty());
         assert!(warnings.iter().any(|w| w.contains("127.0.0.1") && w.contains("update it")));
     }
@@ -178,7 +182,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_without_an_address_is_named_with_its_key() {
         for name in ["no-port", "mora.invalid:50061"] {
-            let (found, warnings) = workers(name).await;
+            let (found, warnings) = workers(name, &Security::default()).await;
             assert!(found.is_empty() && warnings.len() == 1);
             assert!(warnings[0].contains(name), "{}", warnings[0]);
             assert!(warnings[0].contains("workers.discovery.headless"), "{}", warnings[0]);

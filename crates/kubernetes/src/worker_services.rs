@@ -17,7 +17,7 @@ const PORT: &str = "grpc";
 /// Workers found by the Services before them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WorkerServices {
-    /// The address (`http://name.namespace.svc:port`) by workload.
+    /// The address (`name.namespace.svc:port`) by workload.
     pub addresses: BTreeMap<WorkloadRef, String>,
     /// Services that cannot be used and what to do about it, each a sentence.
     pub warnings: Vec<String>,
@@ -88,7 +88,7 @@ fn worker(service: &Service) -> Result<(WorkloadRef, String), String> {
     let (Some(namespace), Some(name)) = (namespace, name) else {
         return Err("it has no name".to_owned());
     };
-    Ok((workload, format!("http://{name}.{namespace}.svc:{port}")))
+    Ok((workload, format!("{name}.{namespace}.svc:{port}")))
 }
 
 /// The port to call: that of the Service, or of the pods where its name stands for their addresses.
@@ -135,8 +135,8 @@ mod tests {
         ]))
         .await;
         let address = |workload: &str| found.addresses[&workload.parse().unwrap()].as_str();
-        assert_eq!(address("shop/cart"), "http://cart.mora.svc:80");
-        assert_eq!(address("shop/StatefulSet/redis"), "http://redis.mora.svc:50061");
+        assert_eq!(address("shop/cart"), "cart.mora.svc:80");
+        assert_eq!(address("shop/StatefulSet/redis"), "redis.mora.svc:50061");
         assert_eq!(found.warnings, Vec::<String>::new());
     }
 
@@ -155,7 +155,7 @@ mod tests {
             ("mora/a", "annotate it with mora.dev/workload"),
             ("mora/b", "is `no workload`"),
             ("mora/c", "a port with the name grpc"),
-            ("mora/e", "http://d.mora.svc:80 is the worker of shop/Deployment/ad too"),
+            ("mora/e", "d.mora.svc:80 is the worker of shop/Deployment/ad too"),
         ];
         assert_eq!(found.warnings.len(), expected.len());
         for (warning, (service, remedy)) in found.warnings.iter().zip(expected) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use figment::error::Kind;
 use figment::providers::{Env, Serialized};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -65,12 +66,19 @@ fn describe(error: &figment::Error) -> ConfigError {
         },
         None => "the configuration".to_owned(),
     };
-    let problem = if key.is_empty() {
-        error.kind.to_string()
-    } else {
-        format!("configuration key `{key}`: {}", error.kind)
+    let kind = match &error.kind {
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if holds_secret(&key) => {
+            format!("its value, which is not shown, is not {expected}")
+        }
+        kind => kind.to_string(),
     };
+    let problem = if key.is_empty() { kind } else { format!("configuration key `{key}`: {kind}") };
     ConfigError::Value { problem, layer }
+}
+
+/// Whether what stands at `key` must not be shown.
+fn holds_secret(key: &str) -> bool {
+    ["token", "password", "auth", "headers", "url"].iter().any(|word| key.contains(word))
 }
 
 struct YamlFile {
@@ -83,10 +91,14 @@ impl YamlFile {
         let path = path.to_owned();
         let text = std::fs::read_to_string(&path)
             .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+        // An excerpt of the file could show a secret.
+        let options = serde_saphyr::options! { with_snippet: false };
         let content =
-            serde_saphyr::from_str::<Option<serde_json::Value>>(&text).map_err(|source| {
-                ConfigError::Parse { path: path.clone(), source: Box::new(source) }
-            })?;
+            serde_saphyr::from_str_with_options::<Option<serde_json::Value>>(&text, options)
+                .map_err(|source| ConfigError::Parse {
+                    path: path.clone(),
+                    source: Box::new(source),
+                })?;
         Ok(Self { path, content: content.unwrap_or_else(|| serde_json::json!({})) })
     }
 }
@@ -123,6 +135,7 @@ mod tests {
     struct Nested {
         names: Vec<String>,
         retries: u32,
+        token: Option<String>,
     }
 
     impl Default for Example {
@@ -159,6 +172,17 @@ mod tests {
             message.contains("nested.retries") && message.contains("the YAML file"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_value_that_may_be_secret_is_not_shown() {
+        let wrong = from_text("nested:\n  token: 31415926535897\n").unwrap_err().to_string();
+        assert!(wrong.contains("nested.token") && wrong.contains("a string"), "{wrong}");
+        assert!(!wrong.contains("31415926535897"), "{wrong}");
+        let broken = from_text("nested:\n  token: open-sesame\n  names: [a\ncap: }").unwrap_err();
+        let broken = crate::with_causes(&broken);
+        assert!(broken.contains("line"), "{broken}");
+        assert!(!broken.contains("open-sesame"), "{broken}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The gRPC server every process runs: its own services, health and reflection.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,9 +10,17 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::{Router, TcpIncoming};
 use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+
+use crate::access::TokenError;
+use crate::limits::{Bounded, ServerLimits};
+use crate::tls::{Security, TlsError, accepting};
+
+/// Probes answered at once on one connection.
+const PROBES: u32 = 8;
 
 /// Why a server does not serve.
 #[derive(Debug, Error)]
@@ -31,6 +40,17 @@ pub enum ServeError {
     /// The compiled descriptors cannot be served.
     #[error("cannot offer server reflection; this build is broken, please report it")]
     Reflection(#[source] tonic_reflection::server::Error),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The tokens of the API cannot be used.
+    #[error("the API cannot be guarded; check the key `api.token_file`")]
+    Tokens(#[from] TokenError),
+    /// Anyone could change the cluster.
+    #[error(
+        "others can reach {0}, and whoever asks for a plan there has it put in force; set `api.token_file` or `tls`, or give a loopback address with --listen"
+    )]
+    Unguarded(SocketAddr),
     /// The transport failed while serving.
     #[error("the gRPC transport failed")]
     Transport(#[source] tonic::transport::Error),
@@ -41,6 +61,10 @@ pub enum ServeError {
 pub struct GrpcServer {
     listener: TcpListener,
     address: SocketAddr,
+    security: Security,
+    /// Where health is told in plain text, beside a server that speaks TLS.
+    probed: Option<TcpListener>,
+    limits: ServerLimits,
 }
 
 /// Tells health checks which services can answer.
@@ -68,6 +92,10 @@ impl Readiness {
         self.reporter.set_service_status(service, ServingStatus::Serving).await;
     }
 
+    fn service(&self) -> HealthServer<HealthService> {
+        HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
+    }
+
     async fn set(&self, status: ServingStatus) {
         for service in self.services.iter().chain(&[""]) {
             self.reporter.set_service_status(service, status).await;
@@ -83,19 +111,51 @@ impl GrpcServer {
     ///
     /// Fails when the port is taken or the address is not this machine's.
     pub async fn bind(listen: SocketAddr) -> Result<Self, ServeError> {
-        let bind_error = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => ServeError::PortInUse(listen),
-            _ => ServeError::Bind { address: listen, source },
-        };
-        let listener = TcpListener::bind(listen).await.map_err(bind_error)?;
-        let address = listener.local_addr().map_err(bind_error)?;
-        Ok(Self { listener, address })
+        let listener = listening(listen).await?;
+        let address = bound(&listener, listen)?;
+        let (security, limits) = (Security::default(), ServerLimits::default());
+        Ok(Self { listener, address, security, probed: None, limits })
+    }
+
+    /// Speaks as `security` says, and binds the address where it wants health told in plain text.
+    ///
+    /// Fails when that address cannot be bound.
+    pub async fn secured(mut self, security: Security) -> Result<Self, ServeError> {
+        if let Some(address) = security.tls().and_then(|tls| tls.health_listen()) {
+            self.probed = Some(listening(address).await?);
+        }
+        self.security = security;
+        Ok(self)
+    }
+
+    /// Takes no more from its clients than `limits` allow. The longest message is a matter of each service.
+    #[must_use]
+    pub fn limited(self, limits: ServerLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The bound address.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where health is told in plain text; `None` for nowhere.
+    #[must_use]
+    pub fn health_address(&self) -> Option<SocketAddr> {
+        self.probed.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// What it takes from its clients at most.
+    #[must_use]
+    pub const fn limits(&self) -> ServerLimits {
+        self.limits
+    }
+
+    /// Whether only clients that prove who they are are answered.
+    #[must_use]
+    pub const fn is_secured(&self) -> bool {
+        self.security.is_on()
     }
 
     /// Serves `services` with health and reflection until `stop` is cancelled; then says so to health
@@ -108,14 +168,8 @@ impl GrpcServer {
         readiness: Readiness,
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
-        let health = tonic_health::pb::health_server::HealthServer::new(
-            tonic_health::server::HealthService::from_health_reporter(readiness.reporter.clone()),
-        );
-        let served = readiness.services;
-        let routes = services
-            .add_service(health)
-            .add_service(reflection(served).build_v1().map_err(ServeError::Reflection)?)
-            .add_service(reflection(served).build_v1alpha().map_err(ServeError::Reflection)?);
+        let routes = self.routes(services, &readiness)?;
+        let probes = Routes::new(readiness.service());
         tracing::info!(address = %self.address, "listening on {}", self.address);
         let stopping = {
             let stop = stop.clone();
@@ -124,20 +178,77 @@ impl GrpcServer {
                 readiness.set(ServingStatus::NotServing).await;
             }
         };
-        // An answer is written in several pieces; without this, the last waits 40 ms for the client to acknowledge.
-        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
-        let serving = Server::builder()
+        let mut builder = Server::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
-            .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming, stopping);
+            .max_concurrent_streams(Some(self.limits.streams_per_connection));
+        let serving =
+            serve_calls(builder.add_routes(routes), self.listener, &self.security, stopping);
+        let probing = serve_probes(probes, self.probed, stop.clone());
         tokio::select! {
-            ended = serving => ended.map_err(ServeError::Transport),
+            ended = futures::future::try_join(serving, probing) => {
+                ended.map(drop).map_err(ServeError::Transport)
+            }
             () = grace_over(&stop) => {
                 tracing::warn!("calls were still open after {} s and were cut off", Self::GRACE.as_secs());
                 Ok(())
             }
         }
     }
+
+    /// `services` with a bound on their calls, and beside them what tells of them.
+    fn routes(&self, services: Routes, readiness: &Readiness) -> Result<Routes, ServeError> {
+        let served = readiness.services;
+        let bounded = Bounded::new(self.limits.concurrent_requests);
+        Ok(Routes::from(services.into_axum_router().layer(bounded))
+            .add_service(readiness.service())
+            .add_service(reflection(served).build_v1().map_err(ServeError::Reflection)?)
+            .add_service(reflection(served).build_v1alpha().map_err(ServeError::Reflection)?))
+    }
+}
+
+async fn listening(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ServeError::PortInUse(address),
+        _ => ServeError::Bind { address, source },
+    })
+}
+
+fn bound(listener: &TcpListener, address: SocketAddr) -> Result<SocketAddr, ServeError> {
+    listener.local_addr().map_err(|source| ServeError::Bind { address, source })
+}
+
+async fn serve_calls(
+    router: Router,
+    listener: TcpListener,
+    security: &Security,
+    stopping: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    match security.tls() {
+        Some(tls) => {
+            let incoming = accepting(listener, tls.clone());
+            router.serve_with_incoming_shutdown(incoming, stopping).await
+        }
+        None => router.serve_with_incoming_shutdown(undelayed(listener), stopping).await,
+    }
+}
+
+/// Tells health in plain text where it is wanted: the probes of a kubelet speak no TLS.
+async fn serve_probes(
+    probes: Routes,
+    listener: Option<TcpListener>,
+    stop: CancellationToken,
+) -> Result<(), tonic::transport::Error> {
+    let Some(listener) = listener else { return Ok(()) };
+    Server::builder()
+        .max_concurrent_streams(Some(PROBES))
+        .add_routes(probes)
+        .serve_with_incoming_shutdown(undelayed(listener), stop.cancelled_owned())
+        .await
+}
+
+/// An answer is written in several pieces; with a delay, the last waits 40 ms for the client to acknowledge.
+fn undelayed(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
 }
 
 /// Reflection that lists what this process serves, and nothing else of the contract.
@@ -180,7 +291,7 @@ mod tests {
         let stop = CancellationToken::new();
         let serving =
             tokio::spawn(server.serve(Routes::default(), readiness.clone(), stop.clone()));
-        let channel = crate::channel(&endpoint, Duration::from_secs(5)).unwrap();
+        let channel = Security::default().channel(&endpoint, Duration::from_secs(5)).unwrap();
         let mut client = HealthClient::new(channel);
         let request = HealthCheckRequest { service: "mora.v1.ForecastService".to_owned() };
         let before = client.check(request.clone()).await.unwrap().into_inner();

@@ -51,7 +51,7 @@ async fn a_tenant_and_a_token_from_a_file_reach_what_stands_before_prometheus() 
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, "s3cret\n").unwrap();
-    let tenant = [("X-Scope-OrgID".to_owned(), "team-a".to_owned())];
+    let tenant = [("X-Scope-OrgID".to_owned(), Secret::new("team-a".to_owned()))];
     let complete_config = PrometheusConfig {
         headers: tenant.clone().into(),
         bearer_token_file: Some(token.clone()),

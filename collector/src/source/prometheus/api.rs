@@ -272,7 +272,10 @@ fn base_url(text: &str) -> Result<Url, PrometheusError> {
 
 /// `url` as it may be shown.
 pub(super) fn without_credentials(url: &str) -> String {
-    let Ok(mut parsed) = url.parse::<Url>() else { return url.to_owned() };
+    let Ok(mut parsed) = url.parse::<Url>() else {
+        // What cannot be taken apart is cut off after all that could be a password.
+        return url.rsplit_once('@').map_or(url, |(_, address)| address).to_owned();
+    };
     // Both fail only where a URL cannot have credentials, and then there is nothing to hide.
     let _password = parsed.set_password(None);
     let _username = parsed.set_username("");
@@ -305,10 +308,11 @@ fn headers(config: &PrometheusConfig) -> Result<HeaderMap, PrometheusError> {
         let key = || format!("source.prometheus.headers.{name}");
         let refuse = |problem: String| PrometheusError::Setting { key: key(), problem };
         let header = HeaderName::try_from(name).map_err(|error| refuse(error.to_string()))?;
-        headers.insert(
-            header,
-            HeaderValue::from_str(value).map_err(|error| refuse(error.to_string()))?,
-        );
+        let value = HeaderValue::from_str(value.reveal());
+        let mut value = value.map_err(|error| refuse(error.to_string()))?;
+        // Some gateways take a key in a header of their own.
+        value.set_sensitive(true);
+        headers.insert(header, value);
     }
     if let Some((key, credentials)) = credentials(config)? {
         let mut value = HeaderValue::from_str(&credentials).map_err(|error| {
@@ -388,5 +392,6 @@ mod tests {
             "https://example.org/prom"
         );
         assert_eq!(without_credentials("not an address"), "not an address");
+        assert_eq!(without_credentials("http://me:secret@no host/"), "no host/");
     }
 }

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::api::without_credentials;
 use super::error::PrometheusError;
 use super::queries::QuerySetting;
 use super::traffic_metric::TrafficMetric;
 
 /// A Prometheus and what to ask it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrometheusConfig {
     /// Address; must be set; with the path prefix where there is one, as in `https://example.org/prometheus`. `auto`
@@ -26,7 +27,7 @@ pub struct PrometheusConfig {
     /// User name and password.
     pub basic_auth: Option<BasicAuth>,
     /// More headers, as in `X-Scope-OrgID` for a tenant.
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, Secret>,
     /// PEM file with the certificate authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// Longest time for one query, in seconds.
@@ -91,6 +92,16 @@ impl PrometheusConfig {
             return Ok(self);
         }
         Ok(Self { url: mora_discovery::prometheus_url(context).await?, ..self })
+    }
+}
+
+/// Whom it asks for what; neither credentials nor headers.
+impl fmt::Debug for PrometheusConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrometheusConfig")
+            .field("url", &without_credentials(&self.url))
+            .field("namespaces", &self.namespaces)
+            .finish_non_exhaustive()
     }
 }
 

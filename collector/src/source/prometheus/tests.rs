@@ -231,7 +231,7 @@ async fn the_path_prefix_the_token_and_the_tenant_reach_the_server() {
     let config = PrometheusConfig {
         url: format!("{}/prometheus/", fake.address),
         bearer_token: Some(Secret::new("open-sesame".to_owned())),
-        headers: [("X-Scope-OrgID".to_owned(), "tenant-1".to_owned())].into(),
+        headers: [("X-Scope-OrgID".to_owned(), Secret::new("tenant-1".to_owned()))].into(),
         ..fake.config()
     };
     collect(config).await.unwrap();
