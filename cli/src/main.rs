@@ -1,5 +1,6 @@
 //! `mora`: forecasts and coordinated recommendations from one command.
 
+mod apply;
 mod backtest;
 mod crds;
 mod demo;
@@ -14,6 +15,7 @@ mod models;
 mod progress;
 mod recommend;
 mod report;
+mod rollback;
 mod train;
 mod whatif;
 
@@ -23,7 +25,7 @@ use mora_runtime::{Exit, init_telemetry, install_crypto_provider};
 /// Forecasts what each microservice will need and recommends CPU, memory and replicas together.
 ///
 /// Exit codes: 0 done, 1 failure, 2 wrong usage, 3 done but not as well as it could be (a plan with some workload on its
-/// baseline, experiments with some cell rejected, data not good enough to train with, metrics lacking that can be done without),
+/// baseline, experiments with some cell rejected, data not good enough to train with, metrics lacking that can be done without, a plan put in force but for some workload),
 /// 4 plan that does not fit what the cluster allows.
 #[derive(Debug, Parser)]
 #[command(name = "mora", version, about, long_about)]
@@ -46,6 +48,10 @@ enum Command {
     Explain(Box<explain::ExplainArguments>),
     /// Show the plan if more or less load came in
     Whatif(Box<whatif::WhatIfArguments>),
+    /// Put a plan in force: in pod templates, running pods, VerticalPodAutoscalers or files
+    Apply(Box<apply::ApplyArguments>),
+    /// Undo what was changed for a plan
+    Rollback(rollback::RollbackArguments),
     /// Judge MOrA and simpler rules on recorded series of your own, day by day
     Backtest(Box<backtest::BacktestArguments>),
     /// Look at, compare, roll back, export and prune the versions of a model library
@@ -69,6 +75,8 @@ async fn main() -> Exit {
         Command::Graph(arguments) => graph::graph(arguments).await,
         Command::Explain(arguments) => explain::explain(*arguments).await,
         Command::Whatif(arguments) => whatif::whatif(*arguments).await,
+        Command::Apply(arguments) => apply::apply(*arguments).await,
+        Command::Rollback(arguments) => rollback::rollback(arguments).await,
         Command::Backtest(arguments) => backtest::backtest(*arguments).await,
         Command::Models(arguments) => models::models(arguments),
         Command::Train(arguments) => train::train(arguments).await,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mora_apply::ApplyConfig;
 use mora_core::{Bytes, Millicores, Step, WorkloadRef};
 use mora_runtime::WorkerEndpoints;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,8 @@ pub struct CoordinatorConfig {
     pub keep_plans: usize,
     /// How workers are asked.
     pub fan_out: FanOutConfig,
+    /// How plans are put in force; nothing is without `--apply`, unless this permits it.
+    pub apply: ApplyConfig,
 }
 
 /// What the cluster can give.
@@ -182,6 +185,7 @@ impl Default for CoordinatorConfig {
             state: None,
             keep_plans: 48,
             fan_out: FanOutConfig::default(),
+            apply: ApplyConfig::default(),
         }
     }
 }

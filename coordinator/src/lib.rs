@@ -3,6 +3,7 @@
 //! `run` gathers, `fan_out` and `client` wait for answers, `service` serves; every decision is made in
 //! `mora-planning`.
 
+mod apply;
 mod channels;
 mod client;
 mod cluster;
@@ -19,6 +20,7 @@ mod service;
 mod store;
 mod workers;
 
+pub use apply::{Applied, put_in_force};
 pub use client::{CollectorError, CoordinatorClient, CoordinatorError, GrpcWorkers};
 pub use cluster::{Allowed, look};
 pub use config::{ClusterConfig, CoordinatorConfig, FanOutConfig, PlansConfig, PolicyConfig};

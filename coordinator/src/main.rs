@@ -10,8 +10,8 @@ use clap::Parser;
 use jiff::Timestamp;
 use mimalloc::MiMalloc;
 use mora_coordinator::{
-    CoordinatorConfig, Format, Metrics, Workers, exit_of, render, run_gated, serve, serve_metrics,
-    write_whole,
+    Applied, CoordinatorConfig, Format, Metrics, Outcome, Workers, exit_of, put_in_force, render,
+    run_gated, serve, serve_metrics, write_whole,
 };
 use mora_runtime::{
     Exit, GrpcServer, init_telemetry, install_crypto_provider, load_config, report, stop_signal,
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Makes one plan and ends. Exit codes: 0 complete, 1 failure, 2 wrong usage, 3 degraded (some workload
-/// on its baseline), 4 violation (the demand does not fit what the cluster allows).
+/// on its baseline, or was not put in force), 4 violation (the demand does not fit what the cluster allows).
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
@@ -47,6 +47,9 @@ struct Arguments {
     /// Write metrics to this file after the run, whole or not at all, for node-exporter's textfile collector
     #[arg(long, conflicts_with = "listen")]
     metrics_file: Option<PathBuf>,
+    /// Put plans in force by the modes under the configuration's key `apply`; those of a RightsizingPolicy need no flag
+    #[arg(long)]
+    apply: bool,
 }
 
 #[tokio::main]
@@ -57,7 +60,8 @@ async fn main() -> Exit {
 }
 
 async fn started(arguments: Arguments) -> anyhow::Result<Exit> {
-    let config: CoordinatorConfig = load_config(arguments.config.as_deref())?;
+    let mut config: CoordinatorConfig = load_config(arguments.config.as_deref())?;
+    config.apply.permitted |= arguments.apply;
     match arguments.listen {
         Some(address) => serve_until_stopped(config, address, arguments.metrics_listen).await,
         None => plan_once(config, &arguments).await,
@@ -67,13 +71,18 @@ async fn started(arguments: Arguments) -> anyhow::Result<Exit> {
 async fn plan_once(config: CoordinatorConfig, arguments: &Arguments) -> anyhow::Result<Exit> {
     let begin = Instant::now();
     let workers = Workers::once(config.fan_out);
-    let outcome = tokio::select! {
+    let mut outcome = tokio::select! {
         outcome = Box::pin(run_gated(&workers, &config, Timestamp::now())) => outcome,
         () = stop_signal() => anyhow::bail!("stopped before the plan was made; nothing was written"),
+    };
+    let applied = match &mut outcome {
+        Ok(outcome) => applied(&config, outcome).await,
+        Err(_) => None,
     };
     if let Some(path) = &arguments.metrics_file {
         let metrics = Metrics::default();
         metrics.record(outcome.as_ref().ok().map(|outcome| &outcome.plan), begin.elapsed());
+        metrics.record_applied(applied.as_ref());
         write_whole(path, &metrics.text(Timestamp::now()))?;
     }
     let outcome = outcome?;
@@ -82,7 +91,29 @@ async fn plan_once(config: CoordinatorConfig, arguments: &Arguments) -> anyhow::
         Some(path) => write_whole(path, &text)?,
         None => print!("{text}"),
     }
-    Ok(exit_of(&outcome.plan))
+    Ok(exit_with(exit_of(&outcome.plan), applied.as_ref()))
+}
+
+/// Puts the plan in force where that is permitted; told to stop, it ends what it has begun.
+async fn applied(config: &CoordinatorConfig, outcome: &mut Outcome) -> Option<Applied> {
+    let stop = CancellationToken::new();
+    until_stopped(Box::pin(put_in_force(config, outcome, &stop)), &stop).await
+}
+
+/// The exit of a plan that would end with `plan` by itself.
+fn exit_with(plan: Exit, applied: Option<&Applied>) -> Exit {
+    match applied {
+        Some(Err(reason)) => {
+            tracing::error!("{reason}");
+            Exit::Failure
+        }
+        Some(Ok(report)) if report.has_failed() => {
+            report.warnings().iter().for_each(|warning| tracing::error!("{warning}"));
+            Exit::Failure
+        }
+        Some(Ok(report)) if !report.is_complete() && plan == Exit::Success => Exit::Degraded,
+        _ => plan,
+    }
 }
 
 async fn serve_until_stopped(

@@ -18,6 +18,8 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::Applied;
+
 type Labels = Vec<(&'static str, String)>;
 type Number = Gauge<f64, AtomicU64>;
 type Numbers = Family<Labels, Number>;
@@ -33,6 +35,7 @@ pub struct Metrics {
 struct Figures {
     registry: Registry,
     runs: Family<Labels, Counter>,
+    applied: Family<Labels, Counter>,
     duration: Number,
     created: Number,
     status: Numbers,
@@ -82,6 +85,23 @@ impl Metrics {
         }
     }
 
+    /// Takes in what became of putting a plan in force; `None` where nothing was to be.
+    pub fn record_applied(&self, applied: Option<&Applied>) {
+        let figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = |mode: &str, outcome: &str| {
+            let labels = vec![("mode", mode.to_owned()), ("outcome", outcome.to_owned())];
+            figures.applied.get_or_create(&labels).inc();
+        };
+        match applied {
+            None => {}
+            Some(Ok(report)) => report
+                .workloads
+                .iter()
+                .for_each(|one| count(one.mode.as_str(), one.outcome.as_str())),
+            Some(Err(_)) => count("any", "failed"),
+        }
+    }
+
     /// Takes in a plan that another process made.
     pub fn show(&self, plan: &Plan) {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner).take(plan);
@@ -106,6 +126,8 @@ impl Figures {
         let mut figures = Self::default();
         let registry = &mut figures.registry;
         registry.register("mora_runs", "Runs by outcome", figures.runs.clone());
+        let help = "Workloads by what became of putting a plan in force";
+        registry.register("mora_applied", help, figures.applied.clone());
         let numbers = [
             ("mora_plan_status", "1 for the status of the newest plan", &figures.status),
             ("mora_plan_violations", "Violations in the newest plan by kind", &figures.violations),

@@ -14,6 +14,7 @@ use mora_runtime::{GrpcServer, Readiness, ServeError, with_causes};
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
@@ -21,7 +22,9 @@ use mora_planning::{CpuPath, WhatIfError, what_if};
 
 use crate::follow::Follower;
 use crate::memory::Memory;
-use crate::{CoordinatorConfig, Metrics, Record, Workers, run_asking, run_gated};
+use crate::{
+    CoordinatorConfig, Metrics, Outcome, Record, Workers, put_in_force, run_asking, run_gated,
+};
 
 const SERVICES: [&str; 1] = ["mora.v1.RecommendationService"];
 /// Longest horizon a worker answers.
@@ -47,11 +50,21 @@ pub async fn serve(
     }
     readiness.ready().await;
     let workers = Workers::kept(config.fan_out);
-    let service = Service { config, metrics, workers, memory, stop: stop.clone() };
+    let applying = TaskTracker::new();
+    let service = Service {
+        config,
+        metrics,
+        workers,
+        memory,
+        stop: stop.clone(),
+        applying: applying.clone(),
+    };
     let routes = Routes::new(RecommendationServiceServer::new(service));
     let served = stop.child_token();
     let serving = async {
         let ended = server.serve(routes, readiness, stop).await;
+        applying.close();
+        applying.wait().await;
         served.cancel();
         ended
     };
@@ -69,6 +82,8 @@ struct Service {
     workers: Workers,
     memory: Arc<Memory>,
     stop: CancellationToken,
+    /// Plans that are being put in force.
+    applying: TaskTracker,
 }
 
 type Plans = Pin<Box<dyn Stream<Item = Result<v1::WatchPlansResponse, Status>> + Send>>;
@@ -85,13 +100,18 @@ impl RecommendationService for Service {
         let config = self.config_for(&request)?;
         let (now, begin) = (Timestamp::now(), Instant::now());
         // A plan by other rules than the configured ones agrees with none of the runs before it.
-        let outcome = if request == v1::RecommendRequest::default() {
+        let gated = request == v1::RecommendRequest::default();
+        let outcome = if gated {
             run_gated(&self.workers, &config, now).await
         } else {
             run_asking(&self.workers, &config, now).await
         };
         self.metrics.record(outcome.as_ref().ok().map(|o| &o.plan), begin.elapsed());
-        let record = Arc::new(Record::from(outcome.map_err(|error| run_status(&error))?));
+        let mut outcome = outcome.map_err(|error| run_status(&error))?;
+        if gated {
+            outcome = self.applied(outcome).await?;
+        }
+        let record = Arc::new(Record::from(outcome));
         self.memory.remember(Arc::clone(&record));
         Ok(Response::new(v1::RecommendResponse { plan: Some((&record.plan).into()) }))
     }
@@ -154,6 +174,19 @@ impl RecommendationService for Service {
 }
 
 impl Service {
+    /// Puts the plan of `outcome` in force where that is permitted. A caller that goes away does not leave a change half made.
+    async fn applied(&self, mut outcome: Outcome) -> Result<Outcome, Status> {
+        let (config, metrics) = (self.config.clone(), Arc::clone(&self.metrics));
+        let stop = self.stop.clone();
+        let applying = self.applying.spawn(async move {
+            let applied = put_in_force(&config, &mut outcome, &stop).await;
+            metrics.record_applied(applied.as_ref());
+            outcome
+        });
+        let ended = applying.await;
+        ended.map_err(|_| Status::internal("putting the plan in force ended early; see the log"))
+    }
+
     fn config_for(&self, request: &v1::RecommendRequest) -> Result<CoordinatorConfig, FieldError> {
         let mut config = self.config.clone();
         if request.quantile != 0.0 {
@@ -198,6 +231,7 @@ mod tests {
             workers: Workers::once(FanOutConfig::default()),
             metrics: Arc::default(),
             memory: Arc::default(),
+            applying: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
         service.config_for(&v1::RecommendRequest { quantile, horizon: None })

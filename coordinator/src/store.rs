@@ -51,8 +51,16 @@ pub enum StoreError {
     /// There is no plan yet.
     #[error("{} holds no plan; let a coordinator make one with this folder as its `state`", .0.display())]
     Empty(PathBuf),
-    /// The newest plan cannot be understood.
-    #[error("the newest plan, {}, cannot be read; let the coordinator make another", path.display())]
+    /// There is no such plan.
+    #[error("{} holds no plan {id}; leave the identifier out for the newest, or name another folder", folder.display())]
+    Absent {
+        /// What was looked for.
+        id: String,
+        /// Where.
+        folder: PathBuf,
+    },
+    /// The plan cannot be understood.
+    #[error("the plan {} cannot be read; let the coordinator make another", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -169,6 +177,20 @@ impl Store {
     pub(crate) fn newest_file(folder: &Path) -> Result<Option<PathBuf>, StoreError> {
         let store = Self { folder: folder.to_owned(), keep: 2 };
         Ok(store.files()?.pop().map(|(_, path)| path))
+    }
+
+    /// The plan `id` in `folder` with what it was made of; nothing is made or locked.
+    ///
+    /// Fails when there is no such plan, or it cannot be read.
+    pub fn named(folder: &Path, id: &str) -> Result<Record, StoreError> {
+        let store = Self { folder: folder.to_owned(), keep: 2 };
+        let end = format!("-{id}.json");
+        let is_named = |path: &PathBuf| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(&end))
+        };
+        let found = store.files()?.into_iter().rev().find(|(_, path)| is_named(path));
+        let absent = || StoreError::Absent { id: id.to_owned(), folder: folder.to_owned() };
+        Self::read(&found.ok_or_else(absent)?.1)
     }
 
     /// The plan in the file `path` with what it was made of; fails when it cannot be read.

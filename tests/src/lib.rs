@@ -3,6 +3,7 @@
 
 mod cluster_metrics;
 mod complete;
+mod dashboards;
 mod fakes;
 mod gateway;
 mod meshed;
@@ -12,9 +13,11 @@ mod prometheus;
 mod recording;
 mod system;
 pub mod tools;
+mod watched;
 
 pub use cluster_metrics::write_cluster_metrics;
 pub use complete::{Complete, Told};
+pub use dashboards::{Dashboard, DashboardError, DashboardQuery};
 pub use fakes::{ApiFault, Host, WorkerFault};
 pub use gateway::Gateway;
 pub use meshed::{Mesh, Meshed, MeshedShop};
@@ -25,3 +28,4 @@ pub use prometheus::{
 };
 pub use recording::{BoutiqueDay, Origin, Recording, RecordingError};
 pub use system::{System, SystemError, long_histories, mora};
+pub use watched::Watched;

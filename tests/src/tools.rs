@@ -37,8 +37,8 @@ pub fn promtool() -> Result<PathBuf, ToolError> {
     tool("MORA_TEST_PROMTOOL")
 }
 
-/// A Python interpreter with `grpcio`, `grpcio-reflection` and `onnxruntime`; fails when `MORA_TEST_PYTHON` does not
-/// name a file.
+/// A Python interpreter with `grpcio`, `grpcio-reflection`, `onnxruntime` and `kubernetes-validate`; fails when
+/// `MORA_TEST_PYTHON` does not name a file.
 pub fn python() -> Result<PathBuf, ToolError> {
     tool("MORA_TEST_PYTHON")
 }
@@ -46,6 +46,11 @@ pub fn python() -> Result<PathBuf, ToolError> {
 /// `JMeter`'s start script; fails when `MORA_TEST_JMETER` does not name a file.
 pub fn jmeter() -> Result<PathBuf, ToolError> {
     tool("MORA_TEST_JMETER")
+}
+
+/// Kubernetes' command-line tool; fails when `MORA_TEST_KUBECTL` does not name a file.
+pub fn kubectl() -> Result<PathBuf, ToolError> {
+    tool("MORA_TEST_KUBECTL")
 }
 
 /// The binary `name` of this workspace, built with the same profile as the running test.

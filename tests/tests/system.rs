@@ -24,6 +24,8 @@ mod faults;
 mod graph;
 #[path = "system/load.rs"]
 mod load;
+#[path = "system/manifests.rs"]
+mod manifests;
 #[path = "system/meshed.rs"]
 mod meshed;
 #[path = "system/models.rs"]

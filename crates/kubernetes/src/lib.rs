@@ -2,8 +2,9 @@
 //! workers are.
 //!
 //! Everything is read with `list`, page by page, with a deadline for each page. What is written are Events about
-//! what a plan finds and changes, plans as objects, where they are asked for, and what load experiments change and restore:
-//! replicas, claims and bounds of autoscalers.
+//! what a plan finds and changes, plans as objects, where they are asked for, what load experiments change and restore
+//! (replicas, claims and bounds of autoscalers), and what puts a plan in force: resources of pod templates and of running pods,
+//! and recommendations.
 
 mod applied;
 mod ask;
@@ -18,6 +19,8 @@ mod nodes;
 mod observed;
 mod owner;
 mod plans;
+mod pod_template;
+mod pods;
 mod policies;
 mod prometheus_services;
 mod published;
@@ -25,6 +28,7 @@ mod quotas;
 mod requests;
 mod scaling;
 mod state;
+mod vertical_autoscalers;
 mod worker_services;
 
 pub use applied::{AppliedChange, AppliedOutcome, ChangedPlace};
@@ -34,8 +38,11 @@ pub use custom_resources::custom_resource_definitions;
 pub use error::ClusterError;
 pub use observed::ObservedWorkload;
 pub use plans::{Published, PublishedPlan};
+pub use pod_template::{Field, PodTemplate, Side, TemplateChange, TemplateContainer};
+pub use pods::{PodContainer, PodState, Resizing};
 pub use policies::{StatedBounds, StatedLimit, StatedPolicy};
 pub use prometheus_services::PrometheusService;
-pub use published::AskedFor;
+pub use published::{AskedFor, object_name};
 pub use scaling::{AutoscalerBounds, RunningWorkload};
+pub use vertical_autoscalers::{ContainerPolicy, RecommendedAutoscaler};
 pub use worker_services::WorkerServices;

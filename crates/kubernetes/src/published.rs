@@ -38,7 +38,8 @@ pub struct AskedFor {
 }
 
 /// The name of the object that holds the plan `id`.
-pub(crate) fn object_name(id: &str) -> String {
+#[must_use]
+pub fn object_name(id: &str) -> String {
     let lower = id.to_lowercase();
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     let name: String = lower.chars().map(|c| if allowed(c) { c } else { '-' }).take(200).collect();

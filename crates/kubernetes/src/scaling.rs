@@ -50,13 +50,13 @@ pub struct RunningWorkload {
 }
 
 /// How far the controller of a workload is.
-struct Progress {
+pub(crate) struct Progress {
     /// Replicas, those of the newest revision, and those that are ready.
     pods: [i32; 3],
     observed: bool,
 }
 
-trait Progressing {
+pub(crate) trait Progressing {
     fn progress(&self) -> Progress;
 }
 
@@ -231,7 +231,7 @@ fn parameters() -> PatchParams {
     PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
 }
 
-fn running<K: Progressing>(object: K) -> Option<RunningWorkload>
+pub(crate) fn running<K: Progressing>(object: K) -> Option<RunningWorkload>
 where
     Described: From<K>,
 {
@@ -261,7 +261,7 @@ fn bounds(
     Some((workload, AutoscalerBounds { name, min, max }))
 }
 
-fn of_workload(workload: &WorkloadRef) -> Path {
+pub(crate) fn of_workload(workload: &WorkloadRef) -> Path {
     let namespace = Some(workload.namespace());
     Path::new(match workload.kind() {
         WorkloadKind::Deployment => Deployment::url_path(&(), namespace),
@@ -270,7 +270,7 @@ fn of_workload(workload: &WorkloadRef) -> Path {
     })
 }
 
-fn asked_of(workload: &WorkloadRef, verb: &'static str, subresource: &str) -> Asked {
+pub(crate) fn asked_of(workload: &WorkloadRef, verb: &'static str, subresource: &str) -> Asked {
     let namespace = workload.namespace();
     match workload.kind() {
         WorkloadKind::Deployment => asked::<Deployment>(verb, namespace, subresource),
@@ -279,7 +279,7 @@ fn asked_of(workload: &WorkloadRef, verb: &'static str, subresource: &str) -> As
     }
 }
 
-fn asked<K: Resource<DynamicType = ()>>(
+pub(crate) fn asked<K: Resource<DynamicType = ()>>(
     verb: &'static str,
     namespace: &str,
     subresource: &str,

@@ -1,0 +1,127 @@
+//! Plans put in force, and taken back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use mora_tests::tools;
+use serde_json::Value;
+
+use crate::LONG;
+use crate::application::NAMESPACE;
+use crate::bed::{Bed, run, said};
+use crate::plans;
+
+/// Whose running pods the policy lets the coordinator resize.
+const RESIZED: &str = "frontend";
+/// Where the kubelet keeps the CPU quota of containers.
+const CGROUPS: &str = "/sys/fs/cgroup/cpu/kubepods";
+/// Microseconds of the scheduler's period for each millicore.
+const QUOTA_PER_MILLICORE: i64 = 100;
+
+/// The state of the one pod of a workload.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Running {
+    uid: String,
+    restarts: u64,
+    quota: i64,
+    limit: String,
+}
+
+/// Lets the coordinator resize one workload's pods.
+pub(crate) fn permit(bed: &Bed) {
+    bed.apply_text(&format!(
+        "apiVersion: mora.dev/v1alpha1\nkind: RightsizingPolicy\nmetadata:\n  name: default\n  namespace: mora\nspec:\n  apply:\n    defaultMode: Off\n    modes:\n      - workload: {NAMESPACE}/{RESIZED}\n        mode: InPlace\n"
+    ));
+}
+
+/// The pod of the workload that is resized, and the quota its kernel enforces.
+pub(crate) fn running(bed: &Bed) -> Running {
+    let pods = bed.json(&["-n", NAMESPACE, "get", "pods", "-l", &format!("app={RESIZED}")]);
+    let [pod] = &pods["items"].as_array().unwrap()[..] else { panic!("one pod: {pods}") };
+    let status = &pod["status"]["containerStatuses"][0];
+    let id = status["containerID"].as_str().unwrap().trim_start_matches("containerd://");
+    let uid = pod["metadata"]["uid"].as_str().unwrap();
+    let class = pod["status"]["qosClass"].as_str().unwrap().to_lowercase();
+    let path = Path::new(CGROUPS).join(class).join(format!("pod{uid}")).join(id);
+    let quota = fs::read_to_string(path.join("cpu.cfs_quota_us")).unwrap();
+    Running {
+        uid: uid.to_owned(),
+        restarts: status["restartCount"].as_u64().unwrap(),
+        quota: quota.trim().parse().unwrap(),
+        limit: status["resources"]["limits"]["cpu"].as_str().unwrap_or("none").to_owned(),
+    }
+}
+
+/// Asserts that the plan's change of CPU was made in the running pod: another quota, the same pod, no restart.
+pub(crate) fn assert_in_place(bed: &Bed, plan: &Value, before: &Running) {
+    let after = bed.eventually("another quota", LONG, || {
+        Some(running(bed)).filter(|after| after.quota != before.quota)
+    });
+    assert_eq!((&after.uid, after.restarts), (&before.uid, before.restarts));
+    assert_eq!(after.quota, QUOTA_PER_MILLICORE * millicores(&after.limit), "{after:?}");
+    let plan = bed.json(&["-n", "mora", "get", "rightsizingplan", name(plan)]);
+    let applied = plan["status"]["applied"].as_array().unwrap();
+    assert!(
+        applied.iter().any(|one| one["workload"].as_str().unwrap().ends_with(RESIZED)),
+        "{plan:#}"
+    );
+    assert_eq!(plans::condition(&plan, "Applied"), Some("True"), "{plan:#}");
+    bed.step(&format!(
+        "in place: {RESIZED} has a CPU limit of {} instead of {}, cpu.cfs_quota_us {} instead of {}, the same pod, {} restarts",
+        after.limit, before.limit, after.quota, before.quota, after.restarts
+    ));
+}
+
+fn name(plan: &Value) -> &str {
+    plan["metadata"]["name"].as_str().unwrap()
+}
+
+fn millicores(quantity: &str) -> i64 {
+    match quantity.strip_suffix('m') {
+        Some(number) => number.parse().unwrap(),
+        None => (quantity.parse::<f64>().unwrap() * 1000.0).round() as i64,
+    }
+}
+
+/// Applies a plan to all Deployments of the application with `mora apply`, rolls it back with `mora rollback`, and asserts that
+/// the specifications are what they were, to the byte.
+pub(crate) fn assert_rolled_back_to_the_byte(bed: &Bed) {
+    // Nothing else may change them meanwhile.
+    bed.kubectl(&[
+        "-n",
+        "mora",
+        "patch",
+        "cronjob",
+        "mora-coordinator",
+        "-p",
+        r#"{"spec":{"suspend":true}}"#,
+    ]);
+    let before = specs(bed);
+    let plan = plans::now(bed, "to-apply");
+    let plan = name(&plan);
+    let mora = tools::binary("mora").unwrap();
+    let of = ["--namespace", "mora", "--mode", "patch"];
+    let dry = bed.inside(&mora).args(["apply", plan, "--dry-run"]).args(of).output().unwrap();
+    assert!(said(&dry).contains("\n+"), "{}", said(&dry));
+    assert_eq!(specs(bed), before, "a dry run changes nothing");
+    let applied = run(bed.inside(&mora).args(["apply", plan]).args(of));
+    let changed = specs(bed);
+    let differ = before.iter().filter(|(name, spec)| changed[*name] != **spec).count();
+    bed.step(&format!("mora apply changed {differ} of {} Deployments:\n{applied}", before.len()));
+    assert!(differ >= 10, "{differ} of {}", before.len());
+    let back = run(bed.inside(&mora).args(["rollback", plan, "--namespace", "mora"]));
+    assert_eq!(specs(bed), before);
+    bed.available(NAMESPACE, &[], LONG);
+    bed.step(&format!("mora rollback: all specifications are what they were, to the byte\n{back}"));
+}
+
+/// The specification of every Deployment of the application, as the API gives it.
+fn specs(bed: &Bed) -> BTreeMap<String, String> {
+    let listed = bed.json(&["-n", NAMESPACE, "get", "deployments"]);
+    let spec = |one: &Value| {
+        let name = one["metadata"]["name"].as_str().unwrap().to_owned();
+        (name, serde_json::to_string(&one["spec"]).unwrap())
+    };
+    listed["items"].as_array().unwrap().iter().map(spec).collect()
+}
