@@ -69,4 +69,3 @@ pub(crate) fn condition<'a>(plan: &'a Value, kind: &str) -> Option<&'a str> {
     let conditions = plan["status"]["conditions"].as_array()?;
     conditions.iter().find(|one| one["type"] == kind)?["status"].as_str()
 }
-
