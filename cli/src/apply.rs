@@ -9,8 +9,8 @@ use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
 use mora_apply::{
-    ApplyConfig, Driver, Intended, Journal, Kept, Pace, PlanObjects, Preview, RecordError, Report,
-    in_files, intents, preview,
+    ApplyConfig, Driver, Intended, Journal, Kept, Pace, PlanObjects, Preview, RecordError, Records,
+    Report, in_files, intents, preview,
 };
 use mora_coordinator::CoordinatorConfig;
 use mora_core::{ApplyMode, Plan, WorkloadRef};
@@ -139,35 +139,38 @@ async fn of_object(
 }
 
 async fn put_in_force(asked: &Asked) -> anyhow::Result<Exit> {
-    let Asked { plan, config, context, journal, .. } = asked;
-    let now = Timestamp::now();
-    let report = match in_files(plan, config, now) {
+    let (plan, now) = (&asked.plan, Timestamp::now());
+    let report = match in_files(plan, &asked.config, now) {
         Some(report) => report,
-        None => {
-            let cluster = Cluster::connect(context.as_deref()).await?;
-            let records = asked.records(&cluster)?;
-            let _held = records.hold()?;
-            let stop = CancellationToken::new();
-            let driver = Driver {
-                actuator: &cluster,
-                records: &records,
-                config,
-                stop: &stop,
-                pace: Pace::default(),
-                tell: &say,
-            };
-            until_stopped(driver.put_in_force(plan, now), &stop).await?
-        }
+        None => in_cluster(asked, now).await?,
     };
     if report.workloads.is_empty() {
         say(&format!("plan {} asks for no change of the workloads that have a mode", plan.id));
         return Ok(Exit::Success);
     }
     print!("{}", table::of_report(&report));
-    if report.has_changed() {
+    Ok(exit_of(&report))
+}
+
+async fn in_cluster(asked: &Asked, now: Timestamp) -> anyhow::Result<Report> {
+    let Asked { plan, config, context, journal, .. } = asked;
+    let cluster = Cluster::connect(context.as_deref()).await?;
+    let records = asked.records(&cluster)?;
+    let _held = records.hold()?;
+    let stop = CancellationToken::new();
+    let driver = Driver {
+        actuator: &cluster,
+        records: &records,
+        config,
+        stop: &stop,
+        pace: Pace::default(),
+        tell: &say,
+    };
+    let report = until_stopped(driver.put_in_force(plan, now), &stop).await?;
+    if records.load(&plan.id).await?.is_some_and(|applied| applied.is_outstanding()) {
         say(&format!("to undo it: mora rollback {} --state {}", plan.id, state_of(journal)));
     }
-    Ok(exit_of(&report))
+    Ok(report)
 }
 
 fn state_of(journal: &Journal) -> String {

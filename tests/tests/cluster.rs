@@ -12,6 +12,8 @@ mod bed;
 mod change;
 #[path = "cluster/faults.rs"]
 mod faults;
+#[path = "cluster/mutual_tls.rs"]
+mod mutual_tls;
 #[path = "cluster/plans.rs"]
 mod plans;
 #[path = "cluster/workers.rs"]
@@ -30,7 +32,7 @@ fn the_shipped_manifests_work_on_a_real_cluster() {
 
     application::start(&bed);
     application::monitor(&bed, &deploy);
-    let load = application::load(&bed);
+    let mut load = application::load(&bed);
     application::assert_measured(&bed);
 
     bed.apply_together(&deploy.join("overlays/minikube"), &deploy.join("components/apply"));
@@ -49,6 +51,7 @@ fn the_shipped_manifests_work_on_a_real_cluster() {
     faults::prometheus_down(&bed);
 
     change::assert_rolled_back_to_the_byte(&bed);
-    application::assert_served(load);
+    mutual_tls::assert_required(&bed, &deploy);
+    application::assert_served(&bed, &mut load);
     bed.step("all of it works");
 }

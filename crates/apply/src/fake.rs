@@ -96,10 +96,13 @@ impl Fake {
         self.state().templates[workload].resources("server").cloned()
     }
 
-    pub(crate) fn set_resources(&self, workload: &WorkloadRef, resources: Value) {
+    /// Lets the template have `resources`, and pods made from it, as somebody else would.
+    pub(crate) fn set_resources(&self, workload: &WorkloadRef, resources: &Value) {
         let mut state = self.state();
         let template = state.templates.get_mut(workload).unwrap();
-        template.containers[0].resources = Some(resources);
+        template.containers[0].resources = Some(resources.clone());
+        let pods = state.pods.get_mut(workload).unwrap();
+        *pods = (0..pods.len()).map(|n| pod(workload, n, Some(resources.clone()))).collect();
     }
 
     /// Counts a change and makes it, unless it is to fail.

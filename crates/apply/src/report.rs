@@ -108,12 +108,6 @@ impl Report {
         self.workloads.iter().any(|w| w.outcome.stops() || w.outcome == Outcome::NotReached)
     }
 
-    /// Whether anything was changed, or may have been.
-    #[must_use]
-    pub fn has_changed(&self) -> bool {
-        self.workloads.iter().any(|w| w.outcome == Outcome::Applied || w.outcome.stops())
-    }
-
     /// One sentence for each workload that is not as it was asked for.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {

@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::BufWriter;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use jiff::{SignedDuration, Timestamp};
 use mora_core::Step;
 use mora_simulation::{Boutique, BoutiqueOptions};
-use mora_tests::{Process, tools, write_cluster_metrics};
+use mora_tests::{tools, write_cluster_metrics};
 
 use crate::LONG;
 use crate::bed::{Bed, repository, run};
@@ -91,8 +92,20 @@ fn move_blocks(from: &Path, to: &Path) {
     }
 }
 
+/// Visitors: a script and the program it runs, which end together when dropped.
+pub(crate) struct Load(Child);
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        // What is gone already cannot be ended, and there is nobody to tell.
+        let group = format!("-{}", self.0.id());
+        let _gone = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _gone = self.0.wait();
+    }
+}
+
 /// Starts visitors, for as long as the test lasts at most.
-pub(crate) fn load(bed: &Bed) -> Process {
+pub(crate) fn load(bed: &Bed) -> Load {
     let service = bed.json(&["-n", NAMESPACE, "get", "service", "frontend"]);
     let host = service["spec"]["clusterIP"].as_str().unwrap().to_owned();
     let mut command = bed.inside("env");
@@ -100,7 +113,9 @@ pub(crate) fn load(bed: &Bed) -> Process {
     command.arg(repository().join("scripts/load"));
     command.args(["browsing", "--host", &host, "--port", "80", "--users", "4"]);
     command.args(["--think-time-ms", "500", "--duration", "3600", "--max-error-ratio", "0.5"]);
-    let load = Process::spawn("load", &mut command).unwrap();
+    let log = File::create(bed.path("load.log")).unwrap();
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    let load = Load(command.spawn().unwrap());
     bed.step("visitors come");
     load
 }
@@ -136,6 +151,7 @@ pub(crate) fn assert_measured(bed: &Bed) {
 }
 
 /// Asserts that visitors still come.
-pub(crate) fn assert_served(mut load: Process) {
-    assert!(load.is_running(), "{}", load.log());
+pub(crate) fn assert_served(bed: &Bed, load: &mut Load) {
+    let ended = load.0.try_wait().unwrap();
+    assert!(ended.is_none(), "{}", fs::read_to_string(bed.path("load.log")).unwrap());
 }

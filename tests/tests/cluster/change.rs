@@ -31,7 +31,7 @@ pub(crate) struct Running {
 /// Lets the coordinator resize one workload's pods.
 pub(crate) fn permit(bed: &Bed) {
     bed.apply_text(&format!(
-        "apiVersion: mora.dev/v1alpha1\nkind: RightsizingPolicy\nmetadata:\n  name: default\n  namespace: mora\nspec:\n  apply:\n    defaultMode: Off\n    modes:\n      - workload: {NAMESPACE}/{RESIZED}\n        mode: InPlace\n"
+        "apiVersion: mora.dev/v1alpha1\nkind: RightsizingPolicy\nmetadata:\n  name: default\n  namespace: mora\nspec:\n  apply:\n    defaultMode: \"Off\"\n    modes:\n      - workload: {NAMESPACE}/{RESIZED}\n        mode: InPlace\n"
     ));
 }
 

@@ -1,6 +1,6 @@
 //! Plans that the CronJob leaves.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -69,6 +69,3 @@ pub(crate) fn condition<'a>(plan: &'a Value, kind: &str) -> Option<&'a str> {
     let conditions = plan["status"]["conditions"].as_array()?;
     conditions.iter().find(|one| one["type"] == kind)?["status"].as_str()
 }
-
-/// The longest a run of the coordinator may take.
-pub(crate) const RUN: Duration = Duration::from_mins(4);

@@ -87,7 +87,7 @@ async fn a_workload_that_does_not_get_well_stops_later_waves() {
 async fn a_conflict_leaves_its_workload_alone_and_stops_nobody() {
     let fake = Fake::new();
     let workloads = shop(&fake, &["shop/cart", "shop/front"]);
-    fake.set_resources(&workloads[0], requests("120m", "64Mi"));
+    fake.set_resources(&workloads[0], &requests("120m", "64Mi"));
     let plan = plan(&[Ask::raise("shop/cart", 1), Ask::raise("shop/front", 2)]);
     let run = drive(&fake, &plan, &modes(ApplyMode::Patch)).await;
     assert_eq!(run.outcomes(), [Outcome::LeftAlone, Outcome::Applied]);

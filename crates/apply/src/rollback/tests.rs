@@ -77,7 +77,7 @@ async fn templates_and_pods_are_as_before_and_a_second_time_changes_nothing() {
 async fn what_somebody_else_changed_since_is_only_set_back_by_force() {
     let scene = Scene::new(Some(requests("100m", "64Mi")));
     scene.apply(&plan(&[ASK]), ApplyMode::Patch).await;
-    scene.fake.set_resources(&scene.workload, requests("175m", "64Mi"));
+    scene.fake.set_resources(&scene.workload, &requests("175m", "64Mi"));
     let undone = scene.roll_back(false).await;
     assert_eq!(outcomes(&undone), [Outcome::LeftAlone]);
     assert!(undone[0].detail.contains("--force"), "{}", undone[0].detail);
@@ -194,7 +194,7 @@ fn resources() -> impl Strategy<Value = Option<Value>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_a_container_stated_is_stated_again_to_the_byte(

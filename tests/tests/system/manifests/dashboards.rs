@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use mora_coordinator::Metrics;
+use mora_core::{Bytes, ForecastPoint, Millicores, Plan};
 use mora_tests::{Dashboard, Process, Watched, free_port, tools};
 use serde_json::Value;
 
@@ -93,40 +96,58 @@ fn every_panel_asks_the_datasource_that_is_provisioned_and_no_variable_stays_ope
     }
 }
 
-/// The names of all metrics a process tells at `/metrics` of `address`, which listens already.
-async fn told(address: SocketAddr) -> BTreeSet<String> {
-    let text =
-        reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap();
+/// The names of all metrics in an exposition.
+fn told(text: &str) -> impl Iterator<Item = String> {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-    types
-        .map(
-            |(name, kind)| {
-                if kind == "counter" { format!("{name}_total") } else { name.to_owned() }
-            },
-        )
-        .collect()
+    types.map(
+        |(name, kind)| {
+            if kind == "counter" { format!("{name}_total") } else { name.to_owned() }
+        },
+    )
 }
 
-fn serving(name: &str, config: &str, folder: &std::path::Path) -> (Process, SocketAddr) {
-    let path = folder.join(format!("{name}.yaml"));
-    fs::write(&path, config).unwrap();
+/// A collector of the simulated shop, with the addresses of its gRPC and of its metrics.
+fn collecting(folder: &Path) -> (Process, SocketAddr, SocketAddr) {
+    let config = folder.join("collector.yaml");
+    fs::write(&config, "source: {simulated: {namespace: shop}}\nlookback_hours: 24\n").unwrap();
     let metrics = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
-    let mut command = Command::new(tools::binary(name).unwrap_or_else(|error| panic!("{error}")));
-    command.args(["--listen", "127.0.0.1:0", "--metrics-listen", &metrics.to_string(), "--config"]);
-    (Process::spawn(name, command.arg(path)).unwrap(), metrics)
+    let mut command = program("mora-collector");
+    command.args(["--listen", "127.0.0.1:0", "--metrics-listen", &metrics.to_string()]);
+    let collector = Process::spawn("collector", command.arg("--config").arg(config)).unwrap();
+    collector.wait_for_line("serving metrics on", START).unwrap();
+    let address = collector.listening_address(START).unwrap();
+    (collector, address, metrics)
+}
+
+fn program(name: &str) -> Command {
+    Command::new(tools::binary(name).unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// A plan of what `collector` knows, on baselines but for one container that has a forecast for the first slot.
+fn planned(folder: &Path, collector: SocketAddr) -> Plan {
+    let config = folder.join("coordinator.yaml");
+    let capacity = "cluster: {cpu_allocatable: \"64\", memory_allocatable: 64Gi}";
+    fs::write(&config, format!("collector: http://{collector}\n{capacity}\n")).unwrap();
+    let mut command = program("mora-coordinator");
+    let output = command.args(["--output", "json", "--config"]).arg(config).output().unwrap();
+    let mut plan: Plan = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let (cpu, memory) = (Millicores::new(100), Bytes::from_mebibytes(64));
+    plan.recommendations[0].schedule.push(ForecastPoint { start: plan.start, cpu, memory });
+    plan
 }
 
 #[tokio::test]
 async fn what_dashboards_ask_of_mora_is_what_its_processes_tell() {
     let folder = tempfile::tempdir().unwrap();
-    let simulated = "source: {simulated: {namespace: shop}}\nlookback_hours: 2\n";
-    let (collector, of_collector) = serving("mora-collector", simulated, folder.path());
-    let (coordinator, of_coordinator) =
-        serving("mora-coordinator", "horizon_hours: 24\n", folder.path());
-    collector.wait_for_line("serving metrics on", START).unwrap();
-    coordinator.listening_address(START).unwrap();
-    let names: BTreeSet<String> =
-        told(of_collector).await.into_iter().chain(told(of_coordinator).await).collect();
+    let (_collector, address, metrics) = collecting(folder.path());
+    let of_collector = reqwest::get(format!("http://{metrics}/metrics")).await.unwrap();
+    let of_collector = of_collector.text().await.unwrap();
+    let plan = planned(folder.path(), address);
+    let of_coordinator = Metrics::default();
+    of_coordinator.record(Some(&plan), Duration::from_secs(1));
+    let of_coordinator = of_coordinator.text(plan.start);
+    let names: BTreeSet<String> = told(&of_collector).chain(told(&of_coordinator)).collect();
     let mut asked = BTreeSet::new();
     for query in shipped().iter().flat_map(|board| board.queries(&chosen())) {
         let words = query.expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');

@@ -21,7 +21,7 @@ const KUBECTL: &str = r#"#!/usr/bin/env bash
 echo "kubectl $*" >>"$CALLS"
 case "$*" in
     *"get secret grafana-admin"*) [ -e "$CALLS.secret" ] ;;
-    *" create -f -"*) cat >"$CALLS.secret" ;;
+    *"create -f -"*) cat >"$CALLS.secret" ;;
     *"get --raw /api/"*) echo '{"data":{"result":[{}]}}' ;;
     *"get deployments --output"*) echo frontend 1 1 ;;
     *"get deployment "*) echo '2/2 1/1/1' ;;
