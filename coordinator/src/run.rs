@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mora_core::{CallGraph, ClusterState, Dataset, Plan, PlanStatus, Quantile, WorkloadRef};
+use mora_core::{
+    CallGraph, ClusterState, Dataset, Plan, PlanStatus, Quantile, ResourceClaim, WorkloadRef,
+};
 use mora_discovery::discover;
 use mora_kubernetes::{Cluster, ClusterError};
 use mora_runtime::TlsError;
@@ -132,7 +134,7 @@ pub async fn run_with(
 async fn plan_asking(
     workers: &Workers,
     config: &CoordinatorConfig,
-    datasets: BTreeMap<WorkloadRef, Dataset>,
+    mut datasets: BTreeMap<WorkloadRef, Dataset>,
     now: Timestamp,
 ) -> Result<Outcome, RunError> {
     let found = discover(&config.workers, workers.security()).await;
@@ -151,6 +153,9 @@ async fn plan_asking(
     let forecasts = ask(workers, config, &workloads, &request).await;
     let cluster = connected.ok();
     let allowed = look_at(config, cluster.as_ref(), &workloads).await?;
+    if let Some(state) = &allowed.state {
+        claim_as_deployed(&mut datasets, state);
+    }
     let graph = call_graph(config, &datasets, allowed.state.as_ref())?;
     let observed = observe(&datasets, &graph, &config.policy, (now, slot));
     let capacity = allowed.capacity;
@@ -176,6 +181,19 @@ async fn plan_asking(
     let untold = tell(config, cluster.as_ref(), &plan, now).await;
     plan.warnings.extend(untold);
     Ok(Outcome { plan, evidence, datasets, rules: ruled.rules, cluster })
+}
+
+/// What the collector does not know to be claimed is claimed as the workload states it: a claim that is not known would be
+/// taken for one that is not there, and a lower one set at once.
+fn claim_as_deployed(datasets: &mut BTreeMap<WorkloadRef, Dataset>, state: &ClusterState) {
+    for (workload, dataset) in datasets {
+        let Some(deployed) = state.workloads.get(workload) else { continue };
+        for (name, usage) in &mut dataset.containers {
+            if usage.claim == ResourceClaim::default() {
+                usage.claim = deployed.containers.get(name).copied().unwrap_or_default();
+            }
+        }
+    }
 }
 
 fn workloads(
@@ -230,4 +248,37 @@ pub fn read_call_graph(path: PathBuf) -> Result<CallGraph, RunError> {
     let text = std::fs::read_to_string(&path)
         .map_err(|source| RunError::ReadGraph { path: path.clone(), source })?;
     declared_graph(&text).map_err(|source| RunError::Graph { path, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use mora_core::{Bytes, ContainerUsage, Deployed, Millicores};
+
+    use super::*;
+
+    #[test]
+    fn what_the_collector_does_not_know_is_claimed_as_deployed() {
+        let workload: WorkloadRef = "shop/cart".parse().unwrap();
+        let known = ResourceClaim {
+            memory_request: Some(Bytes::from_mebibytes(64)),
+            ..ResourceClaim::default()
+        };
+        let stated =
+            ResourceClaim { cpu_request: Some(Millicores::new(100)), ..ResourceClaim::default() };
+        let mut dataset = Dataset::new(workload.clone());
+        for (name, claim) in [("server", ResourceClaim::default()), ("proxy", known)] {
+            let usage = ContainerUsage { claim, ..ContainerUsage::default() };
+            dataset.containers.insert(name.to_owned(), usage);
+        }
+        let containers = ["server", "proxy"].map(|name| (name.to_owned(), stated)).into();
+        let deployed = Deployed { containers, ..Deployed::default() };
+        let state = ClusterState {
+            workloads: [(workload.clone(), deployed)].into(),
+            ..ClusterState::default()
+        };
+        let mut datasets = BTreeMap::from([(workload.clone(), dataset)]);
+        claim_as_deployed(&mut datasets, &state);
+        let containers = &datasets[&workload].containers;
+        assert_eq!((containers["server"].claim, containers["proxy"].claim), (stated, known));
+    }
 }
