@@ -13,7 +13,7 @@ use crate::bed::{Bed, run, said};
 use crate::plans;
 
 /// Whose running pods the policy lets the coordinator resize.
-const RESIZED: &str = "currencyservice";
+const RESIZED: &str = "cartservice";
 /// Where the kubelet keeps the CPU quota of containers.
 const CGROUPS: &str = "/sys/fs/cgroup/cpu/kubepods";
 /// Microseconds of the scheduler's period for each millicore.
