@@ -38,7 +38,8 @@ pub(crate) struct ApplyArguments {
     namespace: Option<String>,
     #[command(flatten)]
     state: StateArguments,
-    /// How it is put in force: patch, in_place, scheduled, vpa or git_ops; the modes of the configuration when absent
+    /// How it is put in force: `patch`, `in_place`, `scheduled`, `vpa` or `git_ops`; the modes of the configuration when
+    /// absent
     #[arg(long)]
     mode: Option<ApplyMode>,
     /// Only these workloads: patterns over namespace/name with `*` and `?`; may be repeated
@@ -47,7 +48,7 @@ pub(crate) struct ApplyArguments {
     /// Show what would be changed, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Folder for the files of the mode git_ops
+    /// Folder for the files of the mode `git_ops`
     #[arg(long, value_name = "DIR")]
     output_folder: Option<PathBuf>,
     /// Context of the kubeconfig
@@ -192,15 +193,18 @@ async fn show(asked: &Asked) -> anyhow::Result<Exit> {
     let Asked { plan, config, context, .. } = asked;
     let Intended { changes, left } = intents(plan, config, Timestamp::now());
     let in_cluster = changes.iter().any(|intent| intent.mode != ApplyMode::GitOps);
-    let cluster = match in_cluster {
-        true => Some(Cluster::connect(context.as_deref()).await.context("a dry run reads it")?),
-        false => None,
+    let cluster = if in_cluster {
+        Some(Cluster::connect(context.as_deref()).await.context("a dry run reads it")?)
+    } else {
+        None
     };
     let mut previews: Vec<Preview> = left.into_iter().map(Preview::from).collect();
     for intent in &changes {
         previews.push(preview(&plan.id, intent, cluster.as_ref(), config).await);
     }
-    previews.iter().for_each(|preview| print!("{}", preview.diff));
+    for preview in &previews {
+        print!("{}", preview.diff);
+    }
     if previews.is_empty() {
         say(&format!("plan {} asks for no change of the workloads that have a mode", plan.id));
         return Ok(Exit::Success);

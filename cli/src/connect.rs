@@ -9,14 +9,26 @@ use mora_runtime::{Security, TlsConfig, Token};
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ConnectArguments {
     /// PEM file with a certificate, for an address with https://
-    #[arg(long, value_name = "FILE", env = "MORA_TLS_CERTIFICATE", requires_all = ["tls_key", "tls_authority"])]
-    tls_certificate: Option<PathBuf>,
+    #[arg(id = "tls_certificate", long = "tls-certificate", value_name = "FILE", env = "MORA_TLS_CERTIFICATE", requires_all = ["tls_key", "tls_authority"])]
+    certificate: Option<PathBuf>,
     /// PEM file with the private key of that certificate
-    #[arg(long, value_name = "FILE", env = "MORA_TLS_KEY", requires = "tls_certificate")]
-    tls_key: Option<PathBuf>,
+    #[arg(
+        id = "tls_key",
+        long = "tls-key",
+        value_name = "FILE",
+        env = "MORA_TLS_KEY",
+        requires = "tls_certificate"
+    )]
+    key: Option<PathBuf>,
     /// PEM file with the authority of the other's certificate
-    #[arg(long, value_name = "FILE", env = "MORA_TLS_AUTHORITY", requires = "tls_certificate")]
-    tls_authority: Option<PathBuf>,
+    #[arg(
+        id = "tls_authority",
+        long = "tls-authority",
+        value_name = "FILE",
+        env = "MORA_TLS_AUTHORITY",
+        requires = "tls_certificate"
+    )]
+    authority: Option<PathBuf>,
 }
 
 /// The token that a coordinator may ask for.
@@ -32,7 +44,7 @@ impl ConnectArguments {
     ///
     /// Fails when a file cannot be used.
     pub(crate) fn security(&self, configured: Option<&TlsConfig>) -> anyhow::Result<Security> {
-        let flags = match (&self.tls_certificate, &self.tls_key, &self.tls_authority) {
+        let flags = match (&self.certificate, &self.key, &self.authority) {
             (Some(certificate), Some(key), Some(authority)) => Some(TlsConfig {
                 certificate: certificate.clone(),
                 key: key.clone(),

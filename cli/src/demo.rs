@@ -60,7 +60,7 @@ pub(crate) async fn demo(arguments: DemoArguments) -> anyhow::Result<Exit> {
     });
     let from = now - SignedDuration::from_hours(24 * i64::from(arguments.days));
     let boutique = source.boutique(&Lookback { from, to: now, step: Step::MINUTE })?;
-    let outcome = run_system(&arguments, source, &boutique, now).await?;
+    let outcome = Box::pin(run_system(&arguments, source, &boutique, now)).await?;
     let actual = next_day(&boutique, &outcome.plan, now);
     let report = Report {
         title: "A simulated Online Boutique",

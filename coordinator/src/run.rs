@@ -114,7 +114,7 @@ pub async fn run_asking(
             }
         }
     };
-    let mut outcome = plan_asking(workers, config, datasets, now).await?;
+    let mut outcome = Box::pin(plan_asking(workers, config, datasets, now)).await?;
     if !warnings.is_empty() {
         outcome.plan.warnings.extend(warnings);
         outcome.plan.status = outcome.plan.status.max(PlanStatus::Degraded);
@@ -128,7 +128,7 @@ pub async fn run_with(
     datasets: BTreeMap<WorkloadRef, Dataset>,
     now: Timestamp,
 ) -> Result<Outcome, RunError> {
-    plan_asking(&Workers::once(config)?, config, datasets, now).await
+    Box::pin(plan_asking(&Workers::once(config)?, config, datasets, now)).await
 }
 
 async fn plan_asking(

@@ -12,7 +12,7 @@ use serde::Deserialize;
 #[derive(Debug, Args)]
 pub(crate) struct StateArguments {
     /// Folder in which a coordinator remembers its plans, its key `state`; what was there before each change is recorded in
-    /// its folder `applied`. When absent, `mora` in XDG_STATE_HOME, which is ~/.local/state unless it is set
+    /// its folder `applied`. When absent, `mora` in `XDG_STATE_HOME`, which is ~/.local/state unless it is set
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 }

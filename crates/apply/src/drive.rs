@@ -131,11 +131,12 @@ impl<A: Actuator, R: Records> Driver<'_, A, R> {
         let deadline = Instant::now() + self.config.healthy();
         let mut well = Vec::new();
         for (mut one, rolls_out) in ended {
-            if rolls_out && one.outcome == Outcome::Applied {
-                if let Err(reason) = self.rolled_out(&one.workload, deadline).await {
-                    one.outcome = Outcome::Failed;
-                    one.detail = format!("{}, but {reason}", one.detail);
-                }
+            if rolls_out
+                && one.outcome == Outcome::Applied
+                && let Err(reason) = self.rolled_out(&one.workload, deadline).await
+            {
+                one.outcome = Outcome::Failed;
+                one.detail = format!("{}, but {reason}", one.detail);
             }
             (self.tell)(&format!("{}: {}, {}", one.workload, one.outcome, one.detail));
             well.push(one);

@@ -84,7 +84,8 @@ impl Fake {
             owned: [].into(),
             settled: true,
         };
-        let pods = (0..pods).map(|n| pod(&workload, n, resources.clone())).collect();
+        let each = std::iter::repeat_n(resources, pods).enumerate();
+        let pods = each.map(|(n, resources)| pod(&workload, n, resources)).collect();
         let mut state = self.state();
         state.templates.insert(workload.clone(), template);
         state.pods.insert(workload.clone(), pods);

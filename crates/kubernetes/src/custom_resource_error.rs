@@ -91,13 +91,13 @@ impl CustomResourceError {
     /// The case of the object `name` in `namespace`, of which `reason` is wrong.
     pub(crate) fn invalid<K: Resource<DynamicType = ()>>(
         (namespace, name): (&str, &str),
-        reason: impl ToString,
+        reason: String,
     ) -> Self {
         Self::Invalid {
             kind: K::kind(&()).into_owned(),
             namespace: namespace.to_owned(),
             name: name.to_owned(),
-            reason: reason.to_string(),
+            reason,
         }
     }
 }

@@ -5,7 +5,9 @@
 
 mod amount;
 mod mode;
+#[expect(clippy::duplicated_attributes, reason = "each printed column has a type")]
 mod plan;
+#[expect(clippy::duplicated_attributes, reason = "each printed column has a type")]
 mod policy;
 mod schema;
 

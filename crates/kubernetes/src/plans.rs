@@ -110,8 +110,9 @@ impl Cluster {
             self.answer(path.get(name, &GetParams::default()), &asked).await;
         let object =
             found.map_err(|error| CustomResourceError::of::<K>(error, (namespace, name)))?;
-        serde_json::from_value(object)
-            .map_err(|error| CustomResourceError::invalid::<K>((namespace, name), error))
+        serde_json::from_value(object).map_err(|error| {
+            CustomResourceError::invalid::<K>((namespace, name), error.to_string())
+        })
     }
 
     /// Merges `patch` into the object `name`, through its subresource `status`.

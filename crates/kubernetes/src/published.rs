@@ -101,8 +101,8 @@ fn status(plan: &Plan) -> RightsizingPlanStatus {
 
 fn totals(plan: &Plan) -> Totals {
     let workloads: BTreeSet<_> = plan.recommendations.iter().map(|r| &r.workload).collect();
-    let cpu_current: Millicores = plan.recommendations.iter().map(|r| in_force_cpu(r)).sum();
-    let memory_current: Bytes = plan.recommendations.iter().map(|r| in_force_memory(r)).sum();
+    let cpu_current: Millicores = plan.recommendations.iter().map(in_force_cpu).sum();
+    let memory_current: Bytes = plan.recommendations.iter().map(in_force_memory).sum();
     let (cpu, memory) = (plan.total_cpu(), plan.total_memory());
     let share = |part: u64, whole: u64| {
         (whole > 0).then(|| format!("{:.0}%", 100.0 * part as f64 / whole as f64))

@@ -181,9 +181,9 @@ impl GrpcServer {
         let mut builder = Server::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .max_concurrent_streams(Some(self.limits.streams_per_connection));
-        let serving =
-            serve_calls(builder.add_routes(routes), self.listener, &self.security, stopping);
-        let probing = serve_probes(probes, self.probed, stop.clone());
+        let router = builder.add_routes(routes);
+        let serving = Box::pin(serve_calls(router, self.listener, &self.security, stopping));
+        let probing = Box::pin(serve_probes(probes, self.probed, stop.clone()));
         tokio::select! {
             ended = futures::future::try_join(serving, probing) => {
                 ended.map(drop).map_err(ServeError::Transport)

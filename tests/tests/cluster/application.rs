@@ -50,7 +50,7 @@ pub(crate) fn monitor(bed: &Bed, deploy: &Path) {
     let mut options = BoutiqueOptions::new(7, Step::MINUTE.floor(end));
     options.days = DAYS;
     options.frontend_rate = FRONTEND_RATE;
-    options.namespace = NAMESPACE.to_owned();
+    options.namespace = NAMESPACE.into();
     let datasets = Boutique::new(options).unwrap().datasets();
     assert_eq!(datasets.len(), WORKLOADS);
     let samples = bed.path("past.txt");

@@ -214,7 +214,8 @@ pub(crate) fn said(output: &Output) -> String {
 
 /// Tells past the test harness, which keeps what `println!` writes to itself.
 pub(crate) fn tell(line: &str) {
-    writeln!(std::io::stdout(), "cluster: {line}").unwrap();
+    let told = writeln!(std::io::stdout(), "cluster: {line}");
+    told.unwrap();
 }
 
 fn percent_encoded(text: &str) -> String {

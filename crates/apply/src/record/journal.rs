@@ -83,7 +83,7 @@ impl Journal {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if name.starts_with(UNFINISHED) {
                 unfinished.push(path);
-            } else if name.ends_with(".json") && path != newest {
+            } else if path.extension().is_some_and(|of| of == "json") && path != newest {
                 records.push(path);
             }
         }

@@ -57,10 +57,10 @@ impl Records for Kept {
     }
 
     async fn load(&self, plan: &str) -> Result<Option<AppliedPlan>, RecordError> {
-        if let Some(journal) = &self.journal {
-            if let Some(applied) = journal.load(plan).await? {
-                return Ok(Some(applied));
-            }
+        if let Some(journal) = &self.journal
+            && let Some(applied) = journal.load(plan).await?
+        {
+            return Ok(Some(applied));
         }
         match &self.objects {
             Some(objects) => objects.load(plan).await,

@@ -177,11 +177,11 @@ fn resources() -> impl Strategy<Value = Option<Value>> {
             let mut quantities = json!({});
             let stated =
                 [("cpu", cpu), ("memory", memory), ("ephemeral-storage", other.then_some("1Gi"))];
-            stated.into_iter().for_each(|(name, text)| {
+            for (name, text) in stated {
                 if let Some(text) = text {
                     quantities[name] = json!(text);
                 }
-            });
+            }
             if shape == 1 || quantities != json!({}) {
                 resources[side] = quantities;
             }

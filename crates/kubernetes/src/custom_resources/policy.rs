@@ -144,6 +144,7 @@ pub(crate) struct LimitsEntry {
 }
 
 impl LimitsEntry {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
     const fn is_none(&self) -> bool {
         self.cpu.is_none() && self.memory.is_none()
     }

@@ -115,7 +115,7 @@ pub fn call_failure(status: &Status) -> String {
         return failure.to_string();
     }
     let broke = status.code() == Code::Unknown || status.message().starts_with("h2 protocol error");
-    if broke && status.source().is_some_and(|source| source.is::<tonic::transport::Error>()) {
+    if broke && status.source().is_some_and(<dyn Error>::is::<tonic::transport::Error>) {
         return BROKE.to_owned();
     }
     status.message().to_owned()
