@@ -13,7 +13,7 @@ use crate::bed::{Bed, run, said};
 use crate::plans;
 
 /// Whose running pods the policy lets the coordinator resize.
-const RESIZED: &str = "cartservice";
+const RESIZED: &str = "currencyservice";
 /// Where the kubelet keeps the CPU quota of containers.
 const CGROUPS: &str = "/sys/fs/cgroup/cpu/kubepods";
 /// Microseconds of the scheduler's period for each millicore.
@@ -28,10 +28,11 @@ pub(crate) struct Running {
     limit: String,
 }
 
-/// Lets the coordinator resize one workload's pods.
+/// Lets the coordinator resize one workload's pods, and plan with the whole node: under the usual cap, which the application alone
+/// exceeds here, every raise would wait for decreases, on which two runs must agree.
 pub(crate) fn permit(bed: &Bed) {
     bed.apply_text(&format!(
-        "apiVersion: mora.dev/v1alpha1\nkind: RightsizingPolicy\nmetadata:\n  name: default\n  namespace: mora\nspec:\n  apply:\n    defaultMode: \"Off\"\n    modes:\n      - workload: {NAMESPACE}/{RESIZED}\n        mode: InPlace\n"
+        "apiVersion: mora.dev/v1alpha1\nkind: RightsizingPolicy\nmetadata:\n  name: default\n  namespace: mora\nspec:\n  cap: 1\n  apply:\n    defaultMode: \"Off\"\n    modes:\n      - workload: {NAMESPACE}/{RESIZED}\n        mode: InPlace\n"
     ));
 }
 
