@@ -56,18 +56,17 @@ pub(crate) fn running(bed: &Bed) -> Running {
 
 /// Asserts that the plan's change of CPU was made in the running pod: another quota, the same pod, no restart.
 pub(crate) fn assert_in_place(bed: &Bed, plan: &Value, before: &Running) {
-    let after = bed.eventually("another quota", LONG, || {
-        Some(running(bed)).filter(|after| after.quota != before.quota)
+    let plan = bed.eventually("the plan to be in force", LONG, || {
+        let plan = bed.json(&["-n", "mora", "get", "rightsizingplan", name(plan)]);
+        (plans::condition(&plan, "Applied") == Some("True")).then_some(plan)
     });
-    assert_eq!((&after.uid, after.restarts), (&before.uid, before.restarts));
-    assert_eq!(after.quota, QUOTA_PER_MILLICORE * millicores(&after.limit), "{after:?}");
-    let plan = bed.json(&["-n", "mora", "get", "rightsizingplan", name(plan)]);
     let applied = plan["status"]["applied"].as_array().unwrap();
-    assert!(
-        applied.iter().any(|one| one["workload"].as_str().unwrap().ends_with(RESIZED)),
-        "{plan:#}"
-    );
-    assert_eq!(plans::condition(&plan, "Applied"), Some("True"), "{plan:#}");
+    let resized = |one: &Value| one["workload"].as_str().unwrap().ends_with(RESIZED);
+    assert!(applied.iter().any(resized), "{plan:#}");
+    let after = running(bed);
+    assert_eq!((&after.uid, after.restarts), (&before.uid, before.restarts));
+    assert_ne!(after.quota, before.quota);
+    assert_eq!(after.quota, QUOTA_PER_MILLICORE * millicores(&after.limit), "{after:?}");
     bed.step(&format!(
         "in place: {RESIZED} has a CPU limit of {} instead of {}, cpu.cfs_quota_us {} instead of {}, the same pod, {} restarts",
         after.limit, before.limit, after.quota, before.quota, after.restarts
