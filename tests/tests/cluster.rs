@@ -51,6 +51,7 @@ fn the_shipped_manifests_work_on_a_real_cluster() {
     faults::prometheus_down(&bed);
 
     change::assert_rolled_back_to_the_byte(&bed);
+    faults::prometheus_up(&bed);
     mutual_tls::assert_required(&bed, &deploy);
     application::assert_served(&bed, &mut load);
     bed.step("all of it works");

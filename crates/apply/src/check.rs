@@ -49,10 +49,13 @@ pub(crate) fn template_change(
             Ok(now) => effective(now),
             Err(error) => return Verdict::Leave(format!("container {name}: {error}")),
         };
-        let keys = changed(&asked.from, &asked.to);
-        let in_pods = || template.settled && all_run_with(pods, name, asked, &keys);
-        if let Some(foreign) = foreign(&keys, asked, &now).filter(|_| !in_pods()) {
-            return Verdict::Leave(conflict(name, foreign, asked, &now));
+        let mut keys = changed(&asked.from, &asked.to);
+        if let Some(foreign) = foreign(&keys, asked, &now) {
+            if !template.settled || !all_run_with(pods, name, asked, &keys) {
+                return Verdict::Leave(conflict(name, foreign, asked, &now));
+            }
+            // A request alone might exceed a limit that was raised in the pods only.
+            keys = changed(&now, &asked.to);
         }
         let after = with(before, &asked.to, &keys);
         if same(before, Some(&after)) {

@@ -59,7 +59,7 @@ pub(crate) fn monitor(bed: &Bed, deploy: &Path) {
     let promtool = tools::promtool().unwrap();
     let of = ["tsdb", "create-blocks-from", "openmetrics", "--quiet"];
     run(Command::new(promtool).args(of).args([&samples, &blocks]));
-    move_blocks(&blocks, &volume(bed).join("data"));
+    move_blocks(&blocks, &volume(bed, "monitoring", "prometheus").join("data"));
     fs::remove_file(samples).unwrap();
     bed.eventually("Prometheus to find the past", LONG, || {
         let past = format!(
@@ -70,9 +70,9 @@ pub(crate) fn monitor(bed: &Bed, deploy: &Path) {
     bed.step(&format!("Prometheus has a past of {DAYS} days"));
 }
 
-/// Where the node keeps Prometheus' volume.
-fn volume(bed: &Bed) -> PathBuf {
-    let claim = bed.json(&["-n", "monitoring", "get", "persistentvolumeclaim", "prometheus"]);
+/// Where the node keeps the volume of a claim.
+pub(crate) fn volume(bed: &Bed, namespace: &str, claim: &str) -> PathBuf {
+    let claim = bed.json(&["-n", namespace, "get", "persistentvolumeclaim", claim]);
     let name = claim["spec"]["volumeName"].as_str().unwrap().to_owned();
     let volume = bed.json(&["get", "persistentvolume", &name]);
     let spec = &volume["spec"];

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mora_tests::tools;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::LONG;
-use crate::application::NAMESPACE;
-use crate::bed::{Bed, run, said};
+use crate::application::{NAMESPACE, WORKLOADS, volume};
+use crate::bed::{Bed, run};
 use crate::plans;
 
 /// Whose running pods the policy lets the coordinator resize.
@@ -84,36 +84,59 @@ fn millicores(quantity: &str) -> i64 {
     }
 }
 
-/// Applies a plan to all Deployments of the application with `mora apply`, rolls it back with `mora rollback`, and asserts that
-/// the specifications are what they were, to the byte.
+/// Puts a step down of ten Deployments in force with `mora apply`, takes it back with `mora rollback`, and asserts that the
+/// specifications are what they were, to the byte.
 pub(crate) fn assert_rolled_back_to_the_byte(bed: &Bed) {
     // Nothing else may change them meanwhile.
-    bed.kubectl(&[
-        "-n",
-        "mora",
-        "patch",
-        "cronjob",
-        "mora-coordinator",
-        "-p",
-        r#"{"spec":{"suspend":true}}"#,
-    ]);
-    let before = specs(bed);
-    let plan = plans::now(bed, "to-apply");
-    let plan = name(&plan);
+    let suspended = r#"{"spec":{"suspend":true}}"#;
+    bed.kubectl(&["-n", "mora", "patch", "cronjob", "mora-coordinator", "-p", suspended]);
+    let (before, plan) = (specs(bed), lowered(bed));
     let mora = tools::binary("mora").unwrap();
-    let of = ["--namespace", "mora", "--mode", "patch"];
-    let dry = bed.inside(&mora).args(["apply", plan, "--dry-run"]).args(of).output().unwrap();
-    assert!(said(&dry).contains("\n+"), "{}", said(&dry));
+    let state = bed.path("applied");
+    let apply = |more: &[&str]| {
+        let mut command = bed.inside(&mora);
+        command.args(["apply", "--mode", "patch", "--state"]).arg(&state).args(more).arg(&plan);
+        command
+    };
+    let dry = run(&mut apply(&["--dry-run"]));
+    assert!(dry.contains("\n+"), "{dry}");
     assert_eq!(specs(bed), before, "a dry run changes nothing");
-    let applied = run(bed.inside(&mora).args(["apply", plan]).args(of));
+    run(&mut apply(&[]));
     let changed = specs(bed);
     let differ = before.iter().filter(|(name, spec)| changed[*name] != **spec).count();
-    bed.step(&format!("mora apply changed {differ} of {} Deployments:\n{applied}", before.len()));
-    assert!(differ >= 10, "{differ} of {}", before.len());
-    let back = run(bed.inside(&mora).args(["rollback", plan, "--namespace", "mora"]));
+    assert_eq!(differ, WORKLOADS - 1);
+    run(bed.inside(&mora).args(["rollback", STEP, "--state"]).arg(&state));
     assert_eq!(specs(bed), before);
-    bed.available(NAMESPACE, &[], LONG);
-    bed.step(&format!("mora rollback: all specifications are what they were, to the byte\n{back}"));
+    bed.step(&format!(
+        "mora apply changed {differ} Deployments, mora rollback set them back to the byte"
+    ));
+}
+
+const STEP: &str = "step";
+
+/// The newest plan of the coordinator, but with a fifth less CPU as this run's step of all that were not resized, one wave each:
+/// the node has room for one more pod at a time.
+fn lowered(bed: &Bed) -> PathBuf {
+    let plans = volume(bed, "mora", "mora-state").join("plans");
+    let newest = fs::read_dir(plans).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    let record: Value = serde_json::from_slice(&fs::read(newest).unwrap()).unwrap();
+    let mut plan = record["plan"].clone();
+    plan["id"] = STEP.into();
+    let recommendations = plan["recommendations"].as_array_mut().unwrap();
+    recommendations.retain(|one| !one["workload"].to_string().contains(RESIZED));
+    for (wave, one) in (1..).zip(recommendations) {
+        let cpu = millicores(one["cpu"]["current"].as_str().unwrap()) * 8 / 10;
+        one["decision"] = json!({
+            "verdict": "lower",
+            "cpu": format!("{cpu}m"),
+            "memory": one["memory"]["current"],
+            "wave": wave,
+            "reason": "A step down, for this test.",
+        });
+    }
+    let path = bed.path("step.json");
+    fs::write(&path, plan.to_string()).unwrap();
+    path
 }
 
 /// The specification of every Deployment of the application, as the API gives it.

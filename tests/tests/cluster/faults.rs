@@ -61,26 +61,23 @@ pub(crate) fn api_server_stopped(bed: &Bed) {
 
 /// Prometheus is away: the next plan is made of what was collected, or says what it lacks.
 pub(crate) fn prometheus_down(bed: &Bed) {
-    let scale = |replicas| {
-        let replicas = format!("--replicas={replicas}");
-        bed.kubectl(&["-n", "monitoring", "scale", "deployment/prometheus", &replicas]);
-    };
-    scale(0);
-    bed.kubectl(&[
-        "-n",
-        "monitoring",
-        "wait",
-        "pod",
-        "-l",
-        "app.kubernetes.io/name=prometheus",
-        "--for=delete",
-        "--timeout=120s",
-    ]);
+    scale_prometheus(bed, 0);
+    let gone = ["-l", "app.kubernetes.io/name=prometheus", "--for=delete", "--timeout=120s"];
+    bed.kubectl(&[&["-n", "monitoring", "wait", "pod"], &gone[..]].concat());
     let plan = plans::now(bed, "prometheus-down");
     tell_of(bed, "Prometheus was down", &plan);
     plans::assert_complete(bed, &plan);
-    scale(1);
+}
+
+/// Prometheus is back.
+pub(crate) fn prometheus_up(bed: &Bed) {
+    scale_prometheus(bed, 1);
     bed.available("monitoring", &["grafana"], LONG);
+}
+
+fn scale_prometheus(bed: &Bed, replicas: u32) {
+    let replicas = format!("--replicas={replicas}");
+    bed.kubectl(&["-n", "monitoring", "scale", "deployment/prometheus", &replicas]);
 }
 
 /// Asserts that the plan covers every workload, and that the one named has a forecast or a reason why not.
