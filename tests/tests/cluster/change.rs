@@ -54,11 +54,11 @@ pub(crate) fn running(bed: &Bed) -> Running {
     }
 }
 
-/// Asserts that the plan's change of CPU was made in the running pod: another quota, the same pod, no restart.
-pub(crate) fn assert_in_place(bed: &Bed, plan: &Value, before: &Running) {
-    let plan = bed.eventually("the plan to be in force", LONG, || {
-        let plan = bed.json(&["-n", "mora", "get", "rightsizingplan", name(plan)]);
-        (plans::condition(&plan, "Applied") == Some("True")).then_some(plan)
+/// Asserts that a plan's change of CPU was made in the running pod: another quota, the same pod, no restart.
+pub(crate) fn assert_in_place(bed: &Bed, before: &Running) {
+    let in_force = |plan: &Value| plans::condition(plan, "Applied") == Some("True");
+    let plan = bed.eventually("a plan to be in force", LONG, || {
+        plans::all(bed).into_iter().find(|plan| in_force(plan))
     });
     let applied = plan["status"]["applied"].as_array().unwrap();
     let resized = |one: &Value| one["workload"].as_str().unwrap().ends_with(RESIZED);
@@ -71,10 +71,6 @@ pub(crate) fn assert_in_place(bed: &Bed, plan: &Value, before: &Running) {
         "in place: {RESIZED} has a CPU limit of {} instead of {}, cpu.cfs_quota_us {} instead of {}, the same pod, {} restarts",
         after.limit, before.limit, after.quota, before.quota, after.restarts
     ));
-}
-
-fn name(plan: &Value) -> &str {
-    plan["metadata"]["name"].as_str().unwrap()
 }
 
 fn millicores(quantity: &str) -> i64 {
