@@ -59,5 +59,24 @@ pub(crate) fn find(named: Option<&str>, state: &Path) -> anyhow::Result<Plan> {
             Written::Recorded { plan } | Written::Alone(plan) => *plan,
         });
     }
+    // Identifiers have neither folders nor an ending.
+    anyhow::ensure!(
+        path.components().count() == 1 && path.extension().is_none(),
+        "there is no plan file {}; check the path, or name a plan by its identifier",
+        path.display()
+    );
     Ok(Store::named(state, named)?.plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_there_is_not_taken_for_an_identifier() {
+        for named in ["/nowhere/plan", "plan.json"] {
+            let error = find(Some(named), Path::new("/nowhere/state")).unwrap_err().to_string();
+            assert!(error.contains(&format!("no plan file {named}")), "{error}");
+        }
+    }
 }

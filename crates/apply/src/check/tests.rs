@@ -82,6 +82,22 @@ async fn pods_tell_what_is_in_force_where_they_were_resized_or_the_template_is_s
 }
 
 #[tokio::test]
+async fn a_template_takes_the_limit_that_only_the_pods_have_with_the_request_below_it() {
+    let mut intent = guaranteed();
+    let asked = intent.containers.get_mut("server").unwrap();
+    asked.to = ResourceClaim { cpu_request: Some(Millicores::new(80)), ..asked.from };
+    let (template, _) = parts(equal_limits("50m")).await;
+    let (_, pods) = parts(equal_limits("100m")).await;
+    let verdict = template_change("p1", &intent, &template, &pods);
+    let Verdict::Change(change) = verdict else { panic!("{verdict:?}") };
+    let after = &change.containers["server"].after;
+    assert_eq!(
+        (&after["requests"]["cpu"], &after["limits"]["cpu"]),
+        (&json!("80m"), &json!("100m"))
+    );
+}
+
+#[tokio::test]
 async fn a_container_that_is_gone_leaves_the_workload_alone() {
     let (mut template, pods) = parts(requests("100m", "64Mi")).await;
     template.containers = vec![TemplateContainer { name: "other".to_owned(), resources: None }];
