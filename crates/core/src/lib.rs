@@ -11,6 +11,7 @@ mod dataset;
 mod decision;
 mod forecast;
 mod indicator;
+mod inventory;
 mod lookback;
 mod mark;
 mod memory;
@@ -37,6 +38,10 @@ pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
 pub use decision::{Decision, Verdict};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
 pub use indicator::Indicator;
+pub use inventory::{
+    ContainerRole, Inventory, InventoryContainer, InventoryItem, InventoryPod, OwnerAutoscaler,
+    OwnerKind, OwnerRef,
+};
 pub use lookback::Lookback;
 pub use mark::{Mark, MarkKind};
 pub use memory::{OomFactorError, OomRule, Ratchet};

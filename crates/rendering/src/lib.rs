@@ -1,0 +1,1 @@
+//! A scan report in every format that people and tools read.
