@@ -96,6 +96,16 @@ pub enum ClusterError {
         #[source]
         source: Cause,
     },
+    /// A label selector is none.
+    #[error(
+        "`{part}` in the label selector `{selector}` is no requirement; write key, !key, key=value, key!=value, key in (a,b) or key notin (a,b), with commas between"
+    )]
+    Selector {
+        /// The selector.
+        selector: String,
+        /// The part that is none.
+        part: String,
+    },
     /// The answer is not what the API promises.
     #[error(
         "the answer of the Kubernetes API about {resource} cannot be read; check that the address is an API server"
@@ -162,7 +172,7 @@ impl ClusterError {
 }
 
 /// Whether there is no kubeconfig, rather than one with a fault.
-fn is_absent(error: &KubeconfigError) -> bool {
+pub(crate) fn is_absent(error: &KubeconfigError) -> bool {
     match error {
         KubeconfigError::FindPath => true,
         KubeconfigError::ReadConfig(source, _) => source.kind() == ErrorKind::NotFound,
