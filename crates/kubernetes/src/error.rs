@@ -96,6 +96,16 @@ pub enum ClusterError {
         #[source]
         source: Cause,
     },
+    /// The API server does not reach what stands behind a Service.
+    #[error(
+        "the API server does not reach the Service {service}: {said}; check that pods stand behind it and are ready, and that the network lets the API server reach them"
+    )]
+    Service {
+        /// The Service, as `namespace/name`.
+        service: String,
+        /// What the API server says.
+        said: String,
+    },
     /// A label selector is none.
     #[error(
         "`{part}` in the label selector `{selector}` is no requirement; write key, !key, key=value, key!=value, key in (a,b) or key notin (a,b), with commas between"
