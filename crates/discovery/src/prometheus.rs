@@ -1,18 +1,27 @@
 //! Finding a Prometheus by the labels of the Services of a cluster, and the way to it.
 
 use std::io;
+use std::time::Duration;
 
 use axum::body::to_bytes;
+use futures::future::join_all;
 use http::{HeaderMap, StatusCode};
 use mora_kubernetes::{Cluster, ClusterError, PrometheusService};
 use mora_runtime::with_causes;
 use serde::Deserialize;
 use thiserror::Error;
+use tokio::time::timeout;
 
 use crate::forwarder::Forwarder;
 
+/// Where an expression is asked for.
+const QUERY: &str = "/api/v1/query?query=";
+/// What only a Prometheus with the kubelets' metrics has a value for.
+const CONTAINERS: &str = "count(container_cpu_usage_seconds_total)";
 /// Services that are asked whether they are a Prometheus.
 const MOST_CANDIDATES: usize = 8;
+/// Longest time that one of them may take to answer.
+const PROBE_DEADLINE: Duration = Duration::from_secs(10);
 /// Most that is read of an answer to such a question, in bytes.
 const LONGEST_ANSWER: usize = 1 << 20;
 
@@ -48,6 +57,13 @@ pub struct PrometheusTunnel {
     url: String,
     shown: String,
     forwarder: Option<Forwarder>,
+}
+
+/// By where they lead.
+impl PartialEq for PrometheusTunnel {
+    fn eq(&self, other: &Self) -> bool {
+        self.url == other.url
+    }
 }
 
 impl PrometheusTunnel {
@@ -130,24 +146,38 @@ async fn chosen(
     if services.is_empty() {
         return Err(PrometheusDiscoveryError::Absent);
     }
+    let answers = asked_all(cluster, &services, "1").await?;
     let (mut answering, mut of_tenants, mut silent) = (Vec::new(), Vec::new(), Vec::new());
-    for service in services {
-        match ask(cluster, &service, "1").await? {
+    for (service, answer) in services.into_iter().zip(answers) {
+        match answer {
             Answer::Values(_) => answering.push(service),
             Answer::Tenant => of_tenants.push(service),
             Answer::No(why) => silent.push(format!("{} {why}", service.service)),
         }
     }
     if answering.len() > 1 {
-        for service in &answering {
-            let question = "count(container_cpu_usage_seconds_total)";
-            if let Answer::Values(true) = ask(cluster, service, question).await? {
-                return Ok(service.clone());
-            }
-        }
+        let known = asked_all(cluster, &answering, CONTAINERS).await?;
+        let first = known.iter().position(|answer| matches!(answer, Answer::Values(true)));
+        answering.swap(0, first.unwrap_or(0));
     }
     let first = answering.into_iter().chain(of_tenants).next();
     first.ok_or(PrometheusDiscoveryError::Silent(silent))
+}
+
+/// The answers of all `services`, which are asked at once.
+async fn asked_all(
+    cluster: &Cluster,
+    services: &[PrometheusService],
+    expression: &str,
+) -> Result<Vec<Answer>, ClusterError> {
+    let asked = services.iter().map(|service| async move {
+        let late = || Answer::No(format!("does not answer within {PROBE_DEADLINE:?}"));
+        match timeout(PROBE_DEADLINE, ask(cluster, service, expression)).await {
+            Ok(answer) => answer,
+            Err(_) => Ok(late()),
+        }
+    });
+    join_all(asked).await.into_iter().collect()
 }
 
 /// Asks for the value of an expression that needs no escaping in an address.
@@ -158,7 +188,7 @@ async fn ask(
     candidate: &PrometheusService,
     expression: &str,
 ) -> Result<Answer, ClusterError> {
-    let question = format!("{}/api/v1/query?query={expression}", candidate.path);
+    let question = format!("{}{QUERY}{expression}", candidate.path);
     let answer = cluster.get_through(&candidate.service, &question, &HeaderMap::new()).await;
     let answer = match answer {
         Ok(answer) => answer,
@@ -168,11 +198,10 @@ async fn ask(
         Err(error) => return Ok(Answer::No(format!("cannot be asked: {}", with_causes(&error)))),
     };
     let status = answer.status();
-    let body = match to_bytes(answer.into_body(), LONGEST_ANSWER).await {
-        Ok(body) => body,
-        Err(error) => return Ok(Answer::No(format!("broke off: {}", with_causes(&error)))),
-    };
-    Ok(read(status, &body))
+    Ok(match to_bytes(answer.into_body(), LONGEST_ANSWER).await {
+        Ok(body) => read(status, &body),
+        Err(error) => Answer::No(format!("broke off: {}", with_causes(&error))),
+    })
 }
 
 /// What every answer of the API begins with.
