@@ -4,7 +4,19 @@
 //! formats fall into three groups: for people (`table`, `wide`, `markdown`, `html`), for programs (`json`, `yaml`, `csv`), and to
 //! put a recommendation in force (`patch`, `kustomize`, `helm`, `vpa`).
 
+mod csv;
 mod format;
+mod manifests;
+mod markdown;
+mod table;
+mod text;
+
+#[cfg(test)]
+#[path = "../examples/sample/report.rs"]
+#[allow(dead_code, reason = "its other reports are for the example and for tests across processes")]
+mod sample;
+
+use self::table::Extent;
 
 use mora_scan::ScanReport;
 use thiserror::Error;
@@ -34,7 +46,7 @@ pub enum RenderError {
     Yaml(#[from] serde_saphyr::ser::Error),
     /// The report does not serialise.
     #[error("the report cannot be written as CSV")]
-    Csv(#[from] csv::Error),
+    Csv(#[from] ::csv::Error),
     /// The format is for one cluster, and several were scanned.
     #[error(
         "`{format}` is for one cluster, but the report has {clusters}; scan one with --context, or write a file for each"
@@ -57,9 +69,17 @@ pub fn render(
     format: OutputFormat,
     options: &RenderOptions,
 ) -> Result<String, RenderError> {
-    let _ = options;
-    match format {
-        OutputFormat::Json => Ok(serde_json::to_string_pretty(report)? + "\n"),
-        _ => Ok(serde_saphyr::to_string(report)?),
-    }
+    Ok(match format {
+        OutputFormat::Table => table::table(report, Extent::Fitting, options),
+        OutputFormat::Wide => table::table(report, Extent::Whole, options),
+        OutputFormat::Json => serde_json::to_string_pretty(report)? + "\n",
+        OutputFormat::Yaml => serde_saphyr::to_string(report)?,
+        OutputFormat::Csv => csv::csv(report)?,
+        OutputFormat::Markdown => markdown::markdown(report, options),
+        OutputFormat::Html => String::new(),
+        OutputFormat::Patch => manifests::patch(report, options),
+        OutputFormat::Kustomize => manifests::kustomize(report, options)?,
+        OutputFormat::Helm => manifests::helm(report, options)?,
+        OutputFormat::Vpa => manifests::vpa(report, options)?,
+    })
 }
