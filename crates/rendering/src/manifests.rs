@@ -121,7 +121,10 @@ fn heading(report: &ScanReport, options: &RenderOptions, lines: &[&str]) -> Stri
     if let Some(command) = &options.command {
         text += &format!("# Made by: {}\n", single_line(command));
     }
-    text + &lines.iter().map(|line| format!("# {line}\n")).collect::<String>()
+    text + &lines
+        .iter()
+        .map(|line| format!("# {line}").trim_end().to_owned() + "\n")
+        .collect::<String>()
 }
 
 /// A comment line.

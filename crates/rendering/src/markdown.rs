@@ -4,8 +4,8 @@ use mora_scan::{Change, Row, ScanReport};
 
 use crate::RenderOptions;
 use crate::text::{
-    self, Amount, container, cores, counted, current, is_unchanged, memory, money, numbered_notes,
-    percent, percent_between, recommended, severities,
+    self, Amount, container, cores, counted, is_unchanged, memory, money, numbered_notes, pair,
+    percent, percent_between, severities,
 };
 
 /// The report as Markdown with GitHub's tables: the summary, what to know, the containers.
@@ -14,7 +14,7 @@ pub(crate) fn markdown(report: &ScanReport, options: &RenderOptions) -> String {
     page += &sums(report);
     page += &format!("\n{}", escaped(&text::provenance(report)));
     if let Some(command) = &options.command {
-        page += &format!(" Made by {}", code(command));
+        page += &format!(" Made by {}.", code(command));
     }
     page += "\n";
     for warning in &report.warnings {
@@ -111,10 +111,10 @@ fn workload(row: &Row) -> String {
 }
 
 fn change<Q: Amount>(change: Change<Q>) -> String {
+    let [now, next] = pair(change);
     if is_unchanged(change) {
-        return current(change);
+        return now;
     }
-    let (now, next) = (current(change), recommended(change));
     match percent(change.change_percent) {
         percent if percent.is_empty() => format!("{now} → {next}"),
         percent => format!("{now} → {next} ({percent})"),

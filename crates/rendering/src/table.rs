@@ -7,8 +7,9 @@ mod layout;
 
 use mora_scan::ScanReport;
 
+use self::colours::Style;
 use self::columns::{Cell, Column, columns};
-use self::layout::{Wish, fit};
+use self::layout::{Wish, cut, fit};
 use crate::RenderOptions;
 
 /// Whether the table is to fit, or to say everything.
@@ -49,7 +50,11 @@ fn line(cells: impl Iterator<Item = (Cell, usize)>, colours: bool) -> String {
 fn written(cell: &Cell, width: usize, colours: bool) -> String {
     let length = cell.width();
     let fill = " ".repeat(width.saturating_sub(length));
-    let cell = if length > width { cell.cut(width) } else { cell.clone() };
+    if length > width {
+        let text: String = cell.parts.iter().map(|(text, _)| text.as_str()).collect();
+        let style = cell.parts.first().map_or(Style::Plain, |(_, style)| *style);
+        return style.paint(&cut(&text, width), colours);
+    }
     let painted: String =
         cell.parts.iter().map(|(text, style)| style.paint(text, colours)).collect();
     if cell.to_the_right { fill + &painted } else { painted + &fill }

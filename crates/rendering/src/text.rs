@@ -10,21 +10,34 @@ pub(crate) const UNSET: &str = "unset";
 pub(crate) const UNKNOWN: &str = "?";
 
 /// A quantity as people read it.
-pub(crate) trait Amount: Copy + PartialEq + Ord + std::fmt::Display {
-    /// The quantity in few characters; exact where that is short.
-    fn short(self) -> String;
+pub(crate) trait Amount: Copy + PartialEq {
+    /// Both quantities in few characters, and in one unit where that lets them be compared.
+    fn pair(now: Option<Self>, next: Option<Self>) -> [Option<String>; 2];
 }
 
 impl Amount for Millicores {
-    fn short(self) -> String {
-        self.to_string()
+    fn pair(now: Option<Self>, next: Option<Self>) -> [Option<String>; 2] {
+        let both = [now, next];
+        let are_whole = both.iter().flatten().all(|cpu| cpu.get().is_multiple_of(1000));
+        both.map(|cpu| {
+            cpu.map(|cpu| if are_whole { cpu.to_string() } else { format!("{}m", cpu.get()) })
+        })
     }
 }
 
 impl Amount for Bytes {
-    fn short(self) -> String {
-        let exact = self.to_string();
-        if exact.len() <= 6 { exact } else { scaled(self.get() as f64) }
+    fn pair(now: Option<Self>, next: Option<Self>) -> [Option<String>; 2] {
+        let both = [now, next];
+        let all = |test: fn(u64) -> bool| both.iter().flatten().all(|bytes| test(bytes.get()));
+        let in_mebibytes = all(|bytes| bytes.is_multiple_of(1 << 20) && bytes < 100 << 30);
+        let in_gibibytes = all(|bytes| bytes.is_multiple_of(1 << 30));
+        both.map(|bytes| {
+            bytes.map(|bytes| match bytes.to_string() {
+                _ if in_mebibytes && !in_gibibytes => format!("{}Mi", bytes.get() >> 20),
+                exact if exact.len() <= 6 => exact,
+                _ => scaled(bytes.get() as f64),
+            })
+        })
     }
 }
 
@@ -35,18 +48,14 @@ fn scaled(bytes: f64) -> String {
     format!("{:.1}{}", bytes / 1024f64.powf(power), units[power as usize])
 }
 
-/// What is set now.
-pub(crate) fn current<Q: Amount>(change: Change<Q>) -> String {
-    change.current.map_or_else(|| UNSET.to_owned(), Amount::short)
-}
-
-/// What is proposed.
-pub(crate) fn recommended<Q: Amount>(change: Change<Q>) -> String {
-    match change.recommended {
-        Proposed::Value(quantity) => quantity.short(),
-        Proposed::Unset => UNSET.to_owned(),
-        Proposed::Unknown => UNKNOWN.to_owned(),
-    }
+/// What is set now and what is proposed.
+pub(crate) fn pair<Q: Amount>(change: Change<Q>) -> [String; 2] {
+    let [now, next] = Q::pair(change.current, change.recommended.value());
+    let otherwise = match change.recommended {
+        Proposed::Unknown => UNKNOWN,
+        Proposed::Value(_) | Proposed::Unset => UNSET,
+    };
+    [now.unwrap_or_else(|| UNSET.to_owned()), next.unwrap_or_else(|| otherwise.to_owned())]
 }
 
 /// Whether what is set is what is proposed.
@@ -206,13 +215,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_exact_where_that_is_short_and_rounded_where_it_is_not() {
-        let short = |bytes| Bytes::new(bytes).short();
-        assert_eq!(short(512 << 20), "512Mi");
-        assert_eq!(short(1_000_000_000), "953.7Mi");
-        assert_eq!(short((3 << 30) + 1), "3.0Gi");
-        assert_eq!(short(0), "0");
-        assert_eq!(short(u64::MAX), "16.0Ei");
+    fn both_sides_are_in_one_unit_where_that_lets_them_be_compared() {
+        let cpu =
+            |now, next| Millicores::pair(Some(Millicores::new(now)), Some(Millicores::new(next)));
+        assert_eq!(cpu(1000, 1500).map(Option::unwrap), ["1000m", "1500m"]);
+        assert_eq!(cpu(1000, 2000).map(Option::unwrap), ["1", "2"]);
+        let memory = |now, next| Bytes::pair(Some(Bytes::new(now)), Some(Bytes::new(next)));
+        assert_eq!(memory(2 << 30, 2100 << 20).map(Option::unwrap), ["2048Mi", "2100Mi"]);
+        assert_eq!(memory(1 << 30, 4 << 30).map(Option::unwrap), ["1Gi", "4Gi"]);
+        assert_eq!(memory(1_000_000_000, 1 << 20).map(Option::unwrap), ["953.7Mi", "1Mi"]);
+        assert_eq!(memory(0, u64::MAX).map(Option::unwrap), ["0", "16.0Ei"]);
+        assert_eq!(Bytes::pair(None, Some(Bytes::new(1 << 30))), [None, Some("1Gi".to_owned())]);
     }
 
     #[test]

@@ -5,11 +5,8 @@ use mora_scan::{Change, Row, ScanReport, Severity};
 
 use super::Extent;
 use super::colours::Style;
-use super::layout::{Wish, cut};
-use crate::text::{
-    self, Amount, autoscaler, current, is_unchanged, money, numbered_notes, recommended,
-    single_line,
-};
+use super::layout::Wish;
+use crate::text::{self, Amount, autoscaler, is_unchanged, money, numbered_notes, single_line};
 
 /// What a column says of one row.
 #[derive(Debug, Clone, Default)]
@@ -39,16 +36,6 @@ impl Cell {
 
     pub(super) fn width(&self) -> usize {
         self.parts.iter().map(|(text, _)| text.chars().count()).sum()
-    }
-
-    /// The cell in `width` characters, cut in its first piece, which is a name.
-    pub(super) fn cut(&self, width: usize) -> Self {
-        let mut cut_off = self.clone();
-        let rest = self.parts.iter().skip(1).map(|(text, _)| text.chars().count()).sum();
-        if let Some((name, _)) = cut_off.parts.first_mut() {
-            *name = cut(name, width.saturating_sub(rest));
-        }
-        cut_off
     }
 }
 
@@ -85,7 +72,7 @@ impl Column {
     }
 }
 
-/// The columns from left to right. For want of room strategy, cost, confidence, limits, kind, replicas and changes go, in this order.
+/// The columns from left to right. For want of room strategy, cost, confidence, limits, kind, replicas, roles and changes go, in this order.
 pub(super) fn columns(report: &ScanReport, extent: Extent) -> Vec<Column> {
     let rows = &report.rows;
     let mut columns = vec![Column::new("SEVERITY", rows, |row| word(row.severity))];
@@ -97,12 +84,17 @@ pub(super) fn columns(report: &ScanReport, extent: Extent) -> Vec<Column> {
         Column::name("NAMESPACE", rows, |row| row.namespace.clone()),
         Column::name("WORKLOAD", rows, |row| row.name.clone()),
         Column::new("KIND", rows, |row| Cell::plain(single_line(row.kind.as_str()))).hidden(6),
-        container(rows),
+        Column::name("CONTAINER", rows, |row| row.container.clone()),
         Column::new("PODS", rows, |row| Cell::number(row.replicas.to_string())).hidden(7),
     ]);
+    if rows.iter().any(|row| row.role != ContainerRole::Main) {
+        let at = columns.len() - 1;
+        let role = Column::new("ROLE", rows, |row| Cell::plain(row.role.as_str()));
+        columns.insert(at, role.hidden(8));
+    }
     let [cpu, cpu_change] = changes("CPU REQUEST", rows, |row| row.cpu.request);
     let [memory, memory_change] = changes("MEMORY REQUEST", rows, |row| row.memory.request);
-    columns.extend([cpu, cpu_change.hidden(8), memory, memory_change.hidden(8)]);
+    columns.extend([cpu, cpu_change.hidden(9), memory, memory_change.hidden(9)]);
     let [cpu, cpu_change] = changes("CPU LIMIT", rows, |row| row.cpu.limit);
     let [memory, memory_change] = changes("MEMORY LIMIT", rows, |row| row.memory.limit);
     match extent {
@@ -134,18 +126,6 @@ fn reasons(report: &ScanReport, extent: Extent) -> Vec<Column> {
     vec![scaled, Column::new("CONFIDENCE", rows, full), cost, strategy, notes]
 }
 
-/// The container, with when it runs where that is not all the time.
-fn container(rows: &[Row]) -> Column {
-    let cell = |row: &Row| {
-        let mut cell = Cell::plain(single_line(&row.container));
-        if row.role != ContainerRole::Main {
-            cell.parts.push((format!(" ({})", row.role.as_str()), Style::Faint));
-        }
-        cell
-    };
-    Column { is_name: true, ..Column::new("CONTAINER", rows, cell) }
-}
-
 fn word(severity: Severity) -> Cell {
     Cell::new(severity.as_str(), Style::Severity(severity))
 }
@@ -156,18 +136,17 @@ fn changes<Q: Amount>(
     rows: &[Row],
     change: impl Fn(&Row) -> Change<Q>,
 ) -> [Column; 2] {
-    let longest = rows.iter().map(|row| current(change(row)).chars().count()).max().unwrap_or(0);
+    let now_of = |row: &Row| text::pair(change(row))[0].clone();
+    let longest = rows.iter().map(|row| now_of(row).chars().count()).max().unwrap_or(0);
     let amounts = |row: &Row| {
-        let change = change(row);
-        let now = format!("{:>longest$}", current(change));
-        if is_unchanged(change) {
+        let [now, next] = text::pair(change(row));
+        let now = format!("{now:>longest$}");
+        if is_unchanged(change(row)) {
             return Cell::new(now, Style::Faint);
         }
-        let next = (recommended(change), Style::Severity(change.severity));
-        Cell {
-            parts: vec![(now, Style::Plain), (" → ".to_owned(), Style::Faint), next],
-            to_the_right: false,
-        }
+        let next = (next, Style::Severity(change(row).severity));
+        let arrow = (" → ".to_owned(), Style::Faint);
+        Cell { parts: vec![(now, Style::Plain), arrow, next], to_the_right: false }
     };
     let percents = |row: &Row| {
         let change = change(row);
