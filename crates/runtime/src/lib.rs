@@ -19,7 +19,7 @@ pub use access::{ApiConfig, ApiGuard, Token, TokenError};
 pub use channel::EndpointError;
 pub use config::{ConfigError, load_config};
 pub use crypto::install_crypto_provider;
-pub use exit::{Exit, report, with_causes};
+pub use exit::{Exit, exit_codes, report, with_causes};
 pub use limits::{OpenCall, ServerLimits};
 pub use metrics::serve_metrics;
 pub use server::{GrpcServer, Readiness, ServeError};
