@@ -12,6 +12,7 @@ use mora_runtime::Exit;
 
 use crate::gather::{SourceArguments, layered};
 use crate::progress::say;
+use crate::stdout::print;
 
 /// Options of `mora doctor`.
 #[derive(Debug, Args)]
@@ -34,7 +35,7 @@ pub(crate) async fn doctor(arguments: DoctorArguments) -> anyhow::Result<Exit> {
     let source = PrometheusSource::new(prometheus)?;
     say(&format!("looking at {} h of history up to {to}", config.lookback_hours));
     let diagnosis = source.diagnose(&Lookback { from, to, step }, Timestamp::now).await;
-    print!("{}", written(&diagnosis, arguments.output)?);
+    print(&written(&diagnosis, arguments.output)?)?;
     Ok(exit_of(diagnosis.worst()))
 }
 

@@ -50,7 +50,7 @@ pub(crate) struct SourceArguments {
     pub(crate) at: Option<Timestamp>,
     /// YAML configuration file
     #[arg(long)]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// What was gathered.

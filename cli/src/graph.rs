@@ -22,6 +22,7 @@ use mora_runtime::Exit;
 use self::view::View;
 use crate::gather::{RecommendConfig, SourceArguments, collect, layered};
 use crate::progress::say;
+use crate::stdout::print;
 
 /// How the graph is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,7 +58,7 @@ pub(crate) async fn graph(arguments: GraphArguments) -> anyhow::Result<Exit> {
     config.call_graph = arguments.call_graph.or(config.call_graph.take());
     let view = gather(config, arguments.source.at.unwrap_or_else(Timestamp::now)).await?;
     view.warnings.iter().for_each(|warning| say(warning));
-    print!("{}", written(&view, arguments.output)?);
+    print(&written(&view, arguments.output)?)?;
     Ok(Exit::Success)
 }
 
