@@ -57,20 +57,11 @@ impl Api {
     pub(super) fn connect(config: &PrometheusConfig) -> Result<Self, PrometheusError> {
         mora_runtime::install_crypto_provider();
         let url = base_url(&config.url)?;
-        let mut builder = reqwest::Client::builder()
-            .default_headers(headers(config)?)
-            .timeout(Duration::from_secs(config.timeout_seconds.max(1)))
-            .connect_timeout(CONNECT_TIMEOUT);
-        if config.tunnel.as_ref().is_some_and(|tunnel| tunnel.is_local()) {
-            // A proxy of the environment knows nothing of this machine's ports, and must not learn the secret.
-            builder = builder.no_proxy();
-        }
         let setting = |key: &str, error: &(dyn std::error::Error + 'static)| {
             PrometheusError::Setting { key: key.to_owned(), problem: with_causes(error) }
         };
-        let http = trusting(builder, config, &url)?
-            .build()
-            .map_err(|error| setting("source.prometheus", &error))?;
+        let http =
+            builder(config, &url)?.build().map_err(|error| setting("source.prometheus", &error))?;
         let client = Client::from(http, url.as_str().trim_end_matches('/'))
             .map_err(|error| setting("source.prometheus.url", &error))?;
         Ok(Self {
@@ -284,6 +275,18 @@ pub(super) fn without_credentials(url: &str) -> String {
     let _password = parsed.set_password(None);
     let _username = parsed.set_username("");
     parsed.to_string().trim_end_matches('/').to_owned()
+}
+
+/// A client of `url` with the credentials, certificates and deadlines of `config`.
+fn builder(config: &PrometheusConfig, url: &Url) -> Result<ClientBuilder, PrometheusError> {
+    let builder = reqwest::Client::builder()
+        .default_headers(headers(config)?)
+        .timeout(Duration::from_secs(config.timeout_seconds.max(1)))
+        .connect_timeout(CONNECT_TIMEOUT);
+    let builder = trusting(builder, config, url)?;
+    // A proxy of the environment knows nothing of this machine's ports, and must not learn the secret.
+    let is_local = config.tunnel.as_ref().is_some_and(|tunnel| tunnel.is_local());
+    Ok(if is_local { builder.no_proxy() } else { builder })
 }
 
 fn trusting(
