@@ -3,6 +3,7 @@
 
 mod answer;
 mod api;
+mod ask;
 mod asking;
 mod assemble;
 mod catalogue;
@@ -34,6 +35,8 @@ use catalogue::Filling;
 use context::Context;
 use queries::Questions;
 
+pub use answer::{Labelled, Labels};
+pub use ask::PrometheusApi;
 pub use assemble::settle_callers;
 pub use catalogue::{About, Filling as QueryFilling, Metric, Provided, Provider, catalogue};
 pub use config::{BasicAuth, PrometheusConfig, Secret};
