@@ -21,13 +21,12 @@ use super::error::PrometheusError;
 use super::points::{Span, split, split_between};
 use crate::Lookback;
 
-use connection::{base_url, headers, trusting};
+use connection::{base_url, builder};
 
 pub(super) use connection::without_credentials;
 pub(super) use metadata::Metadata;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Steps of a query that loads much: a day of minutes.
 const SMALL_PART: usize = 1_440;
 
@@ -77,20 +76,11 @@ impl Api {
     pub(super) fn connect(config: &PrometheusConfig) -> Result<Self, PrometheusError> {
         mora_runtime::install_crypto_provider();
         let url = base_url(&config.url)?;
-        let mut builder = reqwest::Client::builder()
-            .default_headers(headers(config)?)
-            .timeout(Duration::from_secs(config.timeout_seconds.max(1)))
-            .connect_timeout(CONNECT_TIMEOUT);
-        if config.tunnel.as_ref().is_some_and(|tunnel| tunnel.is_local()) {
-            // A proxy of the environment knows nothing of this machine's ports, and must not learn the secret.
-            builder = builder.no_proxy();
-        }
         let setting = |key: &str, error: &(dyn std::error::Error + 'static)| {
             PrometheusError::Setting { key: key.to_owned(), problem: with_causes(error) }
         };
-        let http = trusting(builder, config, &url)?
-            .build()
-            .map_err(|error| setting("source.prometheus", &error))?;
+        let http =
+            builder(config, &url)?.build().map_err(|error| setting("source.prometheus", &error))?;
         let client = Client::from(http, url.as_str().trim_end_matches('/'))
             .map_err(|error| setting("source.prometheus.url", &error))?;
         Ok(Self {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::answer::Labelled;
-use super::api::{Api, Metadata, without_credentials};
+use super::api::{Api, Metadata};
 use super::catalogue::Filling;
 use super::config::PrometheusConfig;
 use super::error::PrometheusError;
@@ -100,7 +100,7 @@ impl PrometheusSource {
     ///
     /// Whatever goes wrong is a finding.
     pub async fn diagnose(&self, lookback: &Lookback, now: fn() -> Timestamp) -> Diagnosis {
-        let prometheus = without_credentials(&self.config.url);
+        let prometheus = self.config.shown();
         let findings = match Patient::new(&self.config, lookback) {
             Ok(patient) => patient.examine(now).await,
             Err(error) => vec![server::unreachable(&error)],

@@ -1,6 +1,7 @@
 //! Where Prometheus is, and as whom it is asked.
 
 use std::path::Path;
+use std::time::Duration;
 
 use mora_runtime::with_causes;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -8,6 +9,8 @@ use reqwest::{Certificate, ClientBuilder, Url};
 
 use super::super::config::PrometheusConfig;
 use super::super::error::PrometheusError;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn base_url(text: &str) -> Result<Url, PrometheusError> {
     if text.is_empty() {
@@ -33,7 +36,22 @@ pub(in super::super) fn without_credentials(url: &str) -> String {
     parsed.to_string().trim_end_matches('/').to_owned()
 }
 
-pub(super) fn trusting(
+/// A client of `url` with the credentials, certificates and deadlines of `config`.
+pub(super) fn builder(
+    config: &PrometheusConfig,
+    url: &Url,
+) -> Result<ClientBuilder, PrometheusError> {
+    let builder = reqwest::Client::builder()
+        .default_headers(headers(config)?)
+        .timeout(Duration::from_secs(config.timeout_seconds.max(1)))
+        .connect_timeout(CONNECT_TIMEOUT);
+    let builder = trusting(builder, config, url)?;
+    // A proxy of the environment knows nothing of this machine's ports, and must not learn the secret.
+    let is_local = config.tunnel.as_ref().is_some_and(|tunnel| tunnel.is_local());
+    Ok(if is_local { builder.no_proxy() } else { builder })
+}
+
+fn trusting(
     builder: ClientBuilder,
     config: &PrometheusConfig,
     url: &Url,
@@ -53,7 +71,7 @@ pub(super) fn trusting(
     }
 }
 
-pub(super) fn headers(config: &PrometheusConfig) -> Result<HeaderMap, PrometheusError> {
+fn headers(config: &PrometheusConfig) -> Result<HeaderMap, PrometheusError> {
     let mut headers = HeaderMap::new();
     for (name, value) in &config.headers {
         let key = || format!("source.prometheus.headers.{name}");
