@@ -129,9 +129,9 @@ pub struct SourceConfig {
 }
 
 impl SourceConfig {
-    /// The same with the address of a Prometheus found in the cluster, where it is `auto`.
+    /// The same with the way to a Prometheus found in the cluster, where its address is `auto`.
     ///
-    /// Fails when none is found that can be reached by name.
+    /// Fails when none is found that answers.
     pub async fn located(mut self) -> Result<Self, SourceError> {
         if let Some(prometheus) = self.prometheus.take() {
             self.prometheus = Some(prometheus.located(None).await?);

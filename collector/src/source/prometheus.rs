@@ -208,7 +208,10 @@ impl MetricsSource for PrometheusSource {
     }
 
     fn describe(&self) -> String {
-        format!("Prometheus at {}", api::without_credentials(&self.config.url))
+        match &self.config.tunnel {
+            Some(tunnel) => tunnel.shown().to_owned(),
+            None => format!("Prometheus at {}", self.config.shown()),
+        }
     }
 }
 

@@ -1,7 +1,29 @@
-//! Finding a Prometheus by the labels of the Services of a cluster.
+//! Finding a Prometheus by the labels of the Services of a cluster, and the way to it.
 
+use std::io;
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use futures::future::join_all;
+use http::{HeaderMap, StatusCode};
 use mora_kubernetes::{Cluster, ClusterError, PrometheusService};
+use mora_runtime::with_causes;
+use serde::Deserialize;
 use thiserror::Error;
+use tokio::time::timeout;
+
+use crate::forwarder::Forwarder;
+
+/// Where an expression is asked for.
+const QUERY: &str = "/api/v1/query?query=";
+/// What only a Prometheus with the kubelets' metrics has a value for.
+const CONTAINERS: &str = "count(container_cpu_usage_seconds_total)";
+/// Services that are asked whether they are a Prometheus.
+const MOST_CANDIDATES: usize = 8;
+/// Longest time that one of them may take to answer.
+const PROBE_DEADLINE: Duration = Duration::from_secs(10);
+/// Most that is read of an answer to such a question, in bytes.
+const LONGEST_ANSWER: usize = 1 << 20;
 
 /// Why no Prometheus was found that can be asked.
 #[derive(Debug, Error)]
@@ -13,75 +35,206 @@ pub enum PrometheusDiscoveryError {
     Cluster(#[from] ClusterError),
     /// None has the labels of one.
     #[error(
-        "no Service has the labels of a Prometheus, Thanos, Mimir or VictoriaMetrics (app.kubernetes.io/name, app, operated-prometheus); give its URL instead"
+        "no Service has the labels of a Prometheus, Thanos, Mimir, Cortex or VictoriaMetrics (app.kubernetes.io/name, app, operated-prometheus); give its URL instead, also that of one outside the cluster"
     )]
     Absent,
-    /// Its name means nothing outside the cluster.
+    /// None of those that have them answers.
     #[error(
-        "the Service {namespace}/{name} stands before {what}, but its name is only known inside the cluster; run `kubectl --namespace {namespace} port-forward service/{name} 9090:{port}` and give http://localhost:9090{path} as the URL"
+        "no Service with the labels of a Prometheus answers as one: {}; mend that, or give the URL of another", .0.join("; ")
     )]
-    Outside {
-        /// Its namespace.
-        namespace: String,
-        /// Its name.
-        name: String,
-        /// What it is.
-        what: &'static str,
-        /// Its port.
-        port: i32,
-        /// The path below which it answers; empty for none.
-        path: String,
-    },
+    Silent(Vec<String>),
+    /// There is no way to make one.
+    #[error("no way to Prometheus can be opened on this machine; give its URL instead")]
+    Forwarder(#[from] io::Error),
 }
 
-/// The base URL of the best Prometheus that the labels of Services tell of, for a process inside the cluster.
+/// The way to the Prometheus of a cluster.
 ///
-/// `context` is that of a kubeconfig; without one it is the current or, in a pod, that of the service account. Fails when
-/// Services cannot be listed, when none is found, and outside of a cluster, where the name of a Service leads nowhere.
-pub async fn prometheus_url(context: Option<&str>) -> Result<String, PrometheusDiscoveryError> {
-    let services = Cluster::connect(context).await?.prometheus_services().await?;
-    // Kubernetes sets it in every container.
-    let inside = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-    let best = best(services, inside)?;
-    tracing::info!("found {} at {}", best.what, best.url);
-    Ok(best.url)
+/// Inside of the cluster that is the Service itself. Outside it is a port of this machine that answers below a path which
+/// nobody can guess, and asks through the API server; it is there until this is dropped or closed.
+#[derive(Debug)]
+pub struct PrometheusTunnel {
+    url: String,
+    shown: String,
+    forwarder: Option<Forwarder>,
 }
 
-fn best(
-    services: Vec<PrometheusService>,
-    inside: bool,
-) -> Result<PrometheusService, PrometheusDiscoveryError> {
-    let best = services.into_iter().next().ok_or(PrometheusDiscoveryError::Absent)?;
-    if inside {
-        return Ok(best);
+/// By where they lead.
+impl PartialEq for PrometheusTunnel {
+    fn eq(&self, other: &Self) -> bool {
+        self.url == other.url
     }
-    let host = format!(".svc:{}", best.port);
-    let path = best.url.split_once(&host).map_or("", |(_, path)| path).to_owned();
-    let PrometheusService { namespace, name, port, what, .. } = best;
-    Err(PrometheusDiscoveryError::Outside { namespace, name, what, port, path })
+}
+
+impl PrometheusTunnel {
+    /// The way to the best Prometheus that the labels of Services tell of.
+    ///
+    /// `context` is that of a kubeconfig; without one it is the current or, in a pod, that of the service account. Outside of a
+    /// cluster each Service is asked first whether it answers as Prometheus does, and of several the first that knows
+    /// containers is taken. Fails when Services cannot be listed, when none is found, and when none answers.
+    pub async fn open(context: Option<&str>) -> Result<Self, PrometheusDiscoveryError> {
+        let cluster = Cluster::connect(context).await?;
+        // Kubernetes sets it in every container.
+        if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
+            return Self::within(&cluster).await;
+        }
+        Self::through_api(cluster).await
+    }
+
+    /// The way for a process inside of the cluster.
+    async fn within(cluster: &Cluster) -> Result<Self, PrometheusDiscoveryError> {
+        let services = cluster.prometheus_services().await?;
+        let best = services.into_iter().next().ok_or(PrometheusDiscoveryError::Absent)?;
+        tracing::info!("found {} at {}", best.what, best.url);
+        let shown = format!("{} {}", best.what, best.service);
+        Ok(Self { url: best.url, shown, forwarder: None })
+    }
+
+    /// The way through the API server.
+    pub(crate) async fn through_api(cluster: Cluster) -> Result<Self, PrometheusDiscoveryError> {
+        let mut services = cluster.prometheus_services().await?;
+        services.truncate(MOST_CANDIDATES);
+        let found = chosen(&cluster, services).await?;
+        let PrometheusService { service, what, path, .. } = found;
+        let shown = format!("{what} {service} (through the API server)");
+        tracing::info!("found {shown}");
+        let forwarder = Forwarder::open(cluster, service, path).await?;
+        Ok(Self { url: format!("{}{path}", forwarder.url()), shown, forwarder: Some(forwarder) })
+    }
+
+    /// Where it is asked, with the path below which its API is; a secret where it is a port of this machine.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it is, for people, as in `Prometheus monitoring/prometheus-server (through the API server)`.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether [`PrometheusTunnel::url`] is a port of this machine, which no proxy leads to.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        self.forwarder.is_some()
+    }
+
+    /// Closes the way and waits until it is closed.
+    pub async fn close(self) {
+        if let Some(forwarder) = self.forwarder {
+            forwarder.close().await;
+        }
+    }
+}
+
+/// How a Service answers a question.
+enum Answer {
+    /// With values, or with none.
+    Values(bool),
+    /// It wants to know for which tenant, which only a header can say.
+    Tenant,
+    /// Not as Prometheus does; why.
+    No(String),
+}
+
+/// The first of `services` that answers and knows containers; else the first that answers; else one that asks for a tenant.
+async fn chosen(
+    cluster: &Cluster,
+    services: Vec<PrometheusService>,
+) -> Result<PrometheusService, PrometheusDiscoveryError> {
+    if services.is_empty() {
+        return Err(PrometheusDiscoveryError::Absent);
+    }
+    let answers = asked_all(cluster, &services, "1").await?;
+    let (mut answering, mut of_tenants, mut silent) = (Vec::new(), Vec::new(), Vec::new());
+    for (service, answer) in services.into_iter().zip(answers) {
+        match answer {
+            Answer::Values(_) => answering.push(service),
+            Answer::Tenant => of_tenants.push(service),
+            Answer::No(why) => silent.push(format!("{} {why}", service.service)),
+        }
+    }
+    if answering.len() > 1 {
+        let known = asked_all(cluster, &answering, CONTAINERS).await?;
+        let first = known.iter().position(|answer| matches!(answer, Answer::Values(true)));
+        answering.swap(0, first.unwrap_or(0));
+    }
+    let first = answering.into_iter().chain(of_tenants).next();
+    first.ok_or(PrometheusDiscoveryError::Silent(silent))
+}
+
+/// The answers of all `services`, which are asked at once.
+async fn asked_all(
+    cluster: &Cluster,
+    services: &[PrometheusService],
+    expression: &str,
+) -> Result<Vec<Answer>, ClusterError> {
+    let asked = services.iter().map(|service| async move {
+        let late = || Answer::No(format!("does not answer within {PROBE_DEADLINE:?}"));
+        match timeout(PROBE_DEADLINE, ask(cluster, service, expression)).await {
+            Ok(answer) => answer,
+            Err(_) => Ok(late()),
+        }
+    });
+    join_all(asked).await.into_iter().collect()
+}
+
+/// Asks for the value of an expression that needs no escaping in an address.
+///
+/// Fails when no Service could be asked.
+async fn ask(
+    cluster: &Cluster,
+    candidate: &PrometheusService,
+    expression: &str,
+) -> Result<Answer, ClusterError> {
+    let question = format!("{}{QUERY}{expression}", candidate.path);
+    let answer = cluster.get_through(&candidate.service, &question, &HeaderMap::new()).await;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error @ (ClusterError::Unreachable(_) | ClusterError::Unauthorized(_))) => {
+            return Err(error);
+        }
+        Err(error) => return Ok(Answer::No(format!("cannot be asked: {}", with_causes(&error)))),
+    };
+    let status = answer.status();
+    Ok(match to_bytes(answer.into_body(), LONGEST_ANSWER).await {
+        Ok(body) => read(status, &body),
+        Err(error) => Answer::No(format!("broke off: {}", with_causes(&error))),
+    })
+}
+
+/// What every answer of the API begins with.
+#[derive(Deserialize)]
+struct Answered {
+    status: String,
+    data: Data,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    result: Vec<serde::de::IgnoredAny>,
+}
+
+fn read(status: StatusCode, body: &[u8]) -> Answer {
+    if status.is_success() {
+        return match serde_json::from_slice::<Answered>(body) {
+            Ok(answered) if answered.status == "success" => {
+                Answer::Values(!answered.data.result.is_empty())
+            }
+            _ => Answer::No("does not answer as Prometheus does".to_owned()),
+        };
+    }
+    let said = String::from_utf8_lossy(body);
+    let said: String = said.trim().chars().take(120).collect();
+    match status {
+        StatusCode::UNAUTHORIZED if said.contains("org id") => Answer::Tenant,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::No(format!(
+            "wants a token of its own ({status}), which the API server does not pass on: give its URL (on OpenShift that of the route thanos-querier) and a bearer token"
+        )),
+        status => Answer::No(format!("answers with {status}: {said}")),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mimir() -> PrometheusService {
-        PrometheusService {
-            namespace: "monitoring".to_owned(),
-            name: "mimir".to_owned(),
-            port: 80,
-            what: "Mimir",
-            url: "http://mimir.monitoring.svc:80/prometheus".to_owned(),
-        }
-    }
-
-    #[test]
-    fn inside_the_cluster_the_first_is_taken_and_outside_a_port_forward_is_asked_for() {
-        assert_eq!(best(vec![mimir()], true).unwrap(), mimir());
-        let outside = best(vec![mimir()], false).unwrap_err().to_string();
-        assert!(outside.contains("port-forward service/mimir 9090:80"), "{outside}");
-        assert!(outside.contains("http://localhost:9090/prometheus"), "{outside}");
-        let absent = best(Vec::new(), true).unwrap_err();
-        assert!(matches!(absent, PrometheusDiscoveryError::Absent));
-    }
-}
+mod tests;

@@ -96,6 +96,26 @@ pub enum ClusterError {
         #[source]
         source: Cause,
     },
+    /// The API server does not reach what stands behind a Service.
+    #[error(
+        "the API server does not reach the Service {service}: {said}; check that pods stand behind it and are ready, and that the network lets the API server reach them"
+    )]
+    Service {
+        /// The Service, as `namespace/name`.
+        service: String,
+        /// What the API server says.
+        said: String,
+    },
+    /// A label selector is none.
+    #[error(
+        "`{part}` in the label selector `{selector}` is no requirement; write key, !key, key=value, key!=value, key in (a,b) or key notin (a,b), with commas between"
+    )]
+    Selector {
+        /// The selector.
+        selector: String,
+        /// The part that is none.
+        part: String,
+    },
     /// The answer is not what the API promises.
     #[error(
         "the answer of the Kubernetes API about {resource} cannot be read; check that the address is an API server"
@@ -162,7 +182,7 @@ impl ClusterError {
 }
 
 /// Whether there is no kubeconfig, rather than one with a fault.
-fn is_absent(error: &KubeconfigError) -> bool {
+pub(crate) fn is_absent(error: &KubeconfigError) -> bool {
     match error {
         KubeconfigError::FindPath => true,
         KubeconfigError::ReadConfig(source, _) => source.kind() == ErrorKind::NotFound,

@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
-use kube::api::{ListParams, ObjectList};
+use kube::api::ListParams;
 use kube::core::Request;
 use kube::{Client, Resource};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::ClusterError;
@@ -82,20 +83,49 @@ async fn list_pages<K>(
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    let asked = Asked {
-        verb: "list",
-        group: K::group(&()).into_owned(),
-        resource: K::plural(&()).into_owned(),
-        scope: namespace.map(|name| format!(" in namespace {name}")).unwrap_or_default(),
-    };
+    let asked = asked_list(&K::group(&()), &K::plural(&()), namespace);
     let path = Request::new(K::url_path(&(), namespace));
+    pages(client, &asked, wanted, |parameters| path.list(parameters)).await
+}
+
+/// What is asked for by listing, for messages.
+pub(crate) fn asked_list(group: &str, plural: &str, namespace: Option<&str>) -> Asked {
+    Asked {
+        verb: "list",
+        group: group.to_owned(),
+        resource: plural.to_owned(),
+        scope: namespace.map(|name| format!(" in namespace {name}")).unwrap_or_default(),
+    }
+}
+
+/// A page of a listing.
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct Page<T> {
+    #[serde(default)]
+    metadata: PageMetadata,
+    items: Option<Vec<T>>,
+}
+
+#[derive(Deserialize, Default)]
+struct PageMetadata {
+    #[serde(rename = "continue")]
+    token: Option<String>,
+}
+
+/// All objects of a listing, of which `request` makes the request of a page.
+pub(crate) async fn pages<T: DeserializeOwned>(
+    client: &Client,
+    asked: &Asked,
+    wanted: &ListParams,
+    request: impl Fn(&ListParams) -> Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+) -> Result<Vec<T>, ClusterError> {
     let first = wanted.clone().limit(PAGE_SIZE);
     let (mut objects, mut parameters, mut restarted) = (Vec::new(), first.clone(), false);
     loop {
-        let request = path
-            .list(&parameters)
-            .map_err(|error| ClusterError::of(kube::Error::BuildRequest(error), &asked))?;
-        let page: ObjectList<K> = match ask(client, &request, &asked).await {
+        let request = request(&parameters)
+            .map_err(|error| ClusterError::of(kube::Error::BuildRequest(error), asked))?;
+        let page: Page<T> = match ask(client, &request, asked).await {
             Err(ClusterError::Failed { code: GONE, .. }) if !restarted => {
                 restarted = true;
                 objects.clear();
@@ -104,8 +134,8 @@ where
             }
             answer => answer?,
         };
-        objects.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+        objects.extend(page.items.into_iter().flatten());
+        match page.metadata.token.filter(|token| !token.is_empty()) {
             Some(token) => parameters = first.clone().continue_token(&token),
             None => return Ok(objects),
         }

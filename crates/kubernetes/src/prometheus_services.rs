@@ -6,20 +6,18 @@ use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::list::list_namespaced;
-use crate::{Cluster, ClusterError};
+use crate::{Cluster, ClusterError, ServiceAddress};
 
 /// A Service behind which Prometheus' HTTP API should be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrometheusService {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// The port to call.
-    pub port: i32,
+    /// The Service, and its port to call.
+    pub service: ServiceAddress,
     /// What its labels say it is, as in `Thanos Query`.
     pub what: &'static str,
-    /// The base URL within the cluster, with the path prefix that `what` answers below.
+    /// The path below which `what` answers, as in `/prometheus`; empty for none.
+    pub path: &'static str,
+    /// The base URL within the cluster, with that path.
     pub url: String,
 }
 
@@ -32,7 +30,8 @@ impl Cluster {
     }
 }
 
-/// Labels that all must be there, with what they mean and the path the HTTP API is below.
+/// Labels that all must be there (or, where the value is empty, must not), with what they mean and the path the HTTP API is
+/// below.
 struct Sign {
     labels: &'static [(&'static str, &'static str)],
     what: &'static str,
@@ -50,38 +49,63 @@ const fn sign(
     Sign { labels, what, path }
 }
 
+const APP: &str = "app";
+const QUERY_FRONTEND: &str = "Thanos Query Frontend";
+const QUERY: &str = "Thanos Query";
+const PROMETHEUS: &str = "Prometheus";
+const SELECT: &str = "/select/0/prometheus";
+
 /// The best first: what sees several Prometheus and keeps the longest history, then single ones, and a Service without an
-/// address of its own last.
-const SIGNS: [Sign; 23] = [
-    sign(&[(NAME, "thanos-query-frontend")], "Thanos Query Frontend", ""),
-    sign(&[(NAME, "thanos"), (COMPONENT, "query-frontend")], "Thanos Query Frontend", ""),
-    sign(&[(NAME, "thanos-query")], "Thanos Query", ""),
-    sign(&[(NAME, "thanos"), (COMPONENT, "query")], "Thanos Query", ""),
+/// address of its own last. They are what the charts and operators of each put on their Services.
+const SIGNS: [Sign; 35] = [
+    sign(&[(NAME, "thanos-query-frontend")], QUERY_FRONTEND, ""),
+    sign(&[(NAME, "thanos"), (COMPONENT, "query-frontend")], QUERY_FRONTEND, ""),
+    sign(&[(NAME, "thanos-query")], QUERY, ""),
+    sign(&[(NAME, "thanos"), (COMPONENT, "query")], QUERY, ""),
+    sign(&[(APP, "thanos-query")], QUERY, ""),
+    sign(&[(APP, "thanos-querier")], QUERY, ""),
     sign(&[(NAME, "mimir"), (COMPONENT, "gateway")], "Mimir", "/prometheus"),
     sign(&[(NAME, "mimir"), (COMPONENT, "nginx")], "Mimir", "/prometheus"),
     sign(&[(NAME, "mimir-gateway")], "Mimir", "/prometheus"),
     sign(&[(NAME, "mimir-nginx")], "Mimir", "/prometheus"),
     sign(&[(NAME, "mimir"), (COMPONENT, "query-frontend")], "Mimir", "/prometheus"),
     sign(&[(NAME, "mimir-query-frontend")], "Mimir", "/prometheus"),
-    sign(&[(NAME, "vmselect")], "VictoriaMetrics cluster", "/select/0/prometheus"),
-    sign(&[("app", "vmselect")], "VictoriaMetrics cluster", "/select/0/prometheus"),
+    sign(&[(NAME, "cortex"), (COMPONENT, "nginx")], "Cortex", "/prometheus"),
+    sign(&[(NAME, "cortex"), (COMPONENT, "query-frontend")], "Cortex", "/prometheus"),
+    sign(&[(NAME, "vmselect")], "VictoriaMetrics cluster", SELECT),
+    sign(&[(APP, "vmselect")], "VictoriaMetrics cluster", SELECT),
     sign(&[(NAME, "vmsingle")], "VictoriaMetrics", ""),
     sign(&[(NAME, "victoria-metrics-single-server")], "VictoriaMetrics", ""),
     sign(&[(NAME, "victoria-metrics-single")], "VictoriaMetrics", ""),
-    sign(&[("app", "kube-prometheus-stack-prometheus")], "Prometheus", ""),
-    sign(&[(NAME, "prometheus"), (COMPONENT, "server")], "Prometheus", ""),
-    sign(&[(NAME, "prometheus"), (COMPONENT, "prometheus")], "Prometheus", ""),
-    sign(&[("app", "prometheus"), ("component", "server")], "Prometheus", ""),
-    sign(&[(NAME, "prometheus")], "Prometheus", ""),
-    sign(&[("app", "prometheus")], "Prometheus", ""),
-    sign(&[("k8s-app", "prometheus")], "Prometheus", ""),
-    sign(&[("operated-prometheus", "true")], "Prometheus", ""),
+    sign(&[(APP, "kube-prometheus-stack-prometheus")], PROMETHEUS, ""),
+    sign(&[(APP, "rancher-monitoring-prometheus")], PROMETHEUS, ""),
+    sign(&[(APP, "prometheus-operator-prometheus")], PROMETHEUS, ""),
+    sign(&[(NAME, "kube-prometheus"), (COMPONENT, "prometheus")], PROMETHEUS, ""),
+    sign(&[(NAME, "prometheus"), (COMPONENT, "server")], PROMETHEUS, ""),
+    sign(&[(NAME, "prometheus"), (COMPONENT, "prometheus")], PROMETHEUS, ""),
+    sign(&[(APP, "prometheus"), ("component", "server")], PROMETHEUS, ""),
+    sign(&[(APP, "prometheus-server")], PROMETHEUS, ""),
+    sign(&[(NAME, "prometheus-server")], PROMETHEUS, ""),
+    sign(&[(NAME, "prometheus"), (COMPONENT, "")], PROMETHEUS, ""),
+    sign(&[(APP, "prometheus"), (COMPONENT, ""), ("component", "")], PROMETHEUS, ""),
+    sign(&[(APP, "prometheus-prometheus")], PROMETHEUS, ""),
+    sign(&[("k8s-app", "prometheus")], PROMETHEUS, ""),
+    sign(&[("kubernetes.io/name", "Prometheus")], PROMETHEUS, ""),
+    // A mesh's own, which keeps hours.
+    sign(&[("linkerd.io/extension", "viz"), ("component", "prometheus")], PROMETHEUS, ""),
+    sign(&[("operated-prometheus", "true")], PROMETHEUS, ""),
 ];
 
 /// Names of ports that serve the HTTP API, the likeliest first; what reloads configurations or speaks gRPC has others.
-const PORT_NAMES: [&str; 6] = ["http-web", "web", "http", "http-query", "http-metrics", "https"];
+const PORT_NAMES: [&str; 7] =
+    ["http-web", "web", "http", "http-query", "http-metrics", "https", "nginx-http"];
 /// Their numbers, for ports without such a name.
 const PORTS: [i32; 6] = [9090, 10902, 8481, 8429, 8428, 80];
+/// Annotations by which a Service of OpenShift is given a certificate, which then all its ports serve.
+const SERVING_CERTIFICATE: [&str; 2] = [
+    "service.beta.openshift.io/serving-cert-secret-name",
+    "service.alpha.openshift.io/serving-cert-secret-name",
+];
 
 /// Those of `services` that stand before a Prometheus or what answers as one, the best first.
 pub(crate) fn ranked(services: &[Service]) -> Vec<PrometheusService> {
@@ -92,6 +116,7 @@ pub(crate) fn ranked(services: &[Service]) -> Vec<PrometheusService> {
     });
     let mut found: Vec<_> = found.collect();
     found.sort_by(|(a_rank, a), (b_rank, b)| {
+        let (a, b) = (&a.service, &b.service);
         (a_rank, &a.namespace, &a.name).cmp(&(b_rank, &b.namespace, &b.name))
     });
     found.into_iter().map(|(_, service)| service).collect()
@@ -99,7 +124,10 @@ pub(crate) fn ranked(services: &[Service]) -> Vec<PrometheusService> {
 
 impl Sign {
     fn is_on(&self, labels: &BTreeMap<String, String>) -> bool {
-        let is = |(key, value): &(&str, &str)| labels.get(*key).is_some_and(|v| v == value);
+        let is = |(key, value): &(&str, &str)| match *value {
+            "" => !labels.contains_key(*key),
+            value => labels.get(*key).is_some_and(|v| v == value),
+        };
         self.labels.iter().all(is)
     }
 }
@@ -108,23 +136,39 @@ fn prometheus(service: &Service, sign: &Sign) -> Option<PrometheusService> {
     let (namespace, name) = (service.metadata.namespace.clone()?, service.metadata.name.clone()?);
     let spec = service.spec.as_ref()?;
     let chosen = chosen(spec.ports.as_deref()?)?;
-    let port = match &chosen.target_port {
+    let port_within = match &chosen.target_port {
         // The name of a headless Service stands for the addresses of pods.
         Some(IntOrString::Int(of_pods)) if spec.cluster_ip.as_deref() == Some("None") => *of_pods,
         _ => chosen.port,
     };
-    let is_tls =
-        chosen.port == 443 || chosen.name.as_deref().is_some_and(|n| n.starts_with("https"));
-    let scheme = if is_tls { "https" } else { "http" };
-    let url = format!("{scheme}://{name}.{namespace}.svc:{port}{}", sign.path);
-    Some(PrometheusService { namespace, name, port, what: sign.what, url })
+    let service =
+        ServiceAddress { is_tls: is_tls(service, chosen), port: chosen.port, namespace, name };
+    let url = format!(
+        "{}://{}.{}.svc:{port_within}{}",
+        service.scheme(),
+        service.name,
+        service.namespace,
+        sign.path
+    );
+    Some(PrometheusService { service, what: sign.what, path: sign.path, url })
+}
+
+fn is_tls(service: &Service, port: &ServicePort) -> bool {
+    let annotations = service.metadata.annotations.as_ref();
+    let is_certified = annotations.is_some_and(|all| {
+        SERVING_CERTIFICATE.iter().any(|annotation| all.contains_key(*annotation))
+    });
+    let says_so = |text: &Option<String>| text.as_deref().is_some_and(|t| t.starts_with("https"));
+    is_certified || port.port == 443 || says_so(&port.name) || says_so(&port.app_protocol)
 }
 
 fn chosen(ports: &[ServicePort]) -> Option<&ServicePort> {
-    let named = |name: &&str| ports.iter().find(|port| port.name.as_deref() == Some(*name));
-    let numbered = |number: &i32| ports.iter().find(|port| port.port == *number);
+    let is_grpc = |port: &&ServicePort| port.name.as_deref().is_some_and(|n| n.starts_with("grpc"));
+    let http = || ports.iter().filter(|port| !is_grpc(port));
+    let named = |name: &&str| http().find(|port| port.name.as_deref() == Some(*name));
+    let numbered = |number: &i32| http().find(|port| port.port == *number);
     let by_name = PORT_NAMES.iter().find_map(named);
-    by_name.or_else(|| PORTS.iter().find_map(numbered)).or_else(|| ports.first())
+    by_name.or_else(|| PORTS.iter().find_map(numbered)).or_else(|| http().next())
 }
 
 #[cfg(test)]

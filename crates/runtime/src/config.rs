@@ -1,14 +1,20 @@
 //! Configuration in layers: defaults, then a YAML file, then the environment.
 
+mod keys;
+mod layers;
+mod secrets;
+
 use std::path::{Path, PathBuf};
 
 use figment::error::Kind;
-use figment::providers::{Env, Serialized};
-use figment::value::{Dict, Map, Value};
-use figment::{Figment, Metadata, Profile, Provider};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+
+pub use self::keys::{ConfigKey, KeyKind, config_keys};
+pub use self::layers::{Origin, Origins, config_problems, default_config_file, load_with_origins};
+pub use self::secrets::hide_secrets;
+use self::secrets::holds_secret;
 
 /// Why there is no usable configuration.
 #[derive(Debug, Error)]
@@ -50,11 +56,7 @@ pub fn load_config<T>(file: Option<&Path>) -> Result<T, ConfigError>
 where
     T: Default + Serialize + DeserializeOwned,
 {
-    let mut layers = Figment::from(Serialized::defaults(T::default()));
-    if let Some(path) = file {
-        layers = layers.merge(YamlFile::read(path)?);
-    }
-    layers.merge(Env::prefixed("MORA__").split("__")).extract().map_err(|error| describe(&error))
+    load_with_origins(file).map(|(config, _)| config)
 }
 
 fn describe(error: &figment::Error) -> ConfigError {
@@ -74,47 +76,6 @@ fn describe(error: &figment::Error) -> ConfigError {
     };
     let problem = if key.is_empty() { kind } else { format!("configuration key `{key}`: {kind}") };
     ConfigError::Value { problem, layer }
-}
-
-/// Whether what stands at `key` must not be shown.
-fn holds_secret(key: &str) -> bool {
-    ["token", "password", "auth", "headers", "url"].iter().any(|word| key.contains(word))
-}
-
-struct YamlFile {
-    path: PathBuf,
-    content: serde_json::Value,
-}
-
-impl YamlFile {
-    fn read(path: &Path) -> Result<Self, ConfigError> {
-        let path = path.to_owned();
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-        // An excerpt of the file could show a secret.
-        let options = serde_saphyr::options! { with_snippet: false };
-        let content =
-            serde_saphyr::from_str_with_options::<Option<serde_json::Value>>(&text, options)
-                .map_err(|source| ConfigError::Parse {
-                    path: path.clone(),
-                    source: Box::new(source),
-                })?;
-        Ok(Self { path, content: content.unwrap_or_else(|| serde_json::json!({})) })
-    }
-}
-
-impl Provider for YamlFile {
-    fn metadata(&self) -> Metadata {
-        Metadata::from("the YAML file", self.path.as_path())
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let value = Value::serialize(&self.content)?;
-        let dict = value.into_dict().ok_or_else(|| {
-            figment::Error::from("the top level must be keys with values".to_owned())
-        })?;
-        Ok(Map::from([(Profile::Default, dict)]))
-    }
 }
 
 #[cfg(test)]

@@ -17,9 +17,12 @@ mod workers;
 
 pub use access::{ApiConfig, ApiGuard, Token, TokenError};
 pub use channel::EndpointError;
-pub use config::{ConfigError, load_config};
+pub use config::{
+    ConfigError, ConfigKey, KeyKind, Origin, Origins, config_keys, config_problems,
+    default_config_file, hide_secrets, load_config, load_with_origins,
+};
 pub use crypto::install_crypto_provider;
-pub use exit::{Exit, report, with_causes};
+pub use exit::{Exit, exit_codes, report, with_causes};
 pub use limits::{OpenCall, ServerLimits};
 pub use metrics::serve_metrics;
 pub use server::{GrpcServer, Readiness, ServeError};

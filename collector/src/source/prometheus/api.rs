@@ -77,10 +77,14 @@ impl Api {
     pub(super) fn connect(config: &PrometheusConfig) -> Result<Self, PrometheusError> {
         mora_runtime::install_crypto_provider();
         let url = base_url(&config.url)?;
-        let builder = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder()
             .default_headers(headers(config)?)
             .timeout(Duration::from_secs(config.timeout_seconds.max(1)))
             .connect_timeout(CONNECT_TIMEOUT);
+        if config.tunnel.as_ref().is_some_and(|tunnel| tunnel.is_local()) {
+            // A proxy of the environment knows nothing of this machine's ports, and must not learn the secret.
+            builder = builder.no_proxy();
+        }
         let setting = |key: &str, error: &(dyn std::error::Error + 'static)| {
             PrometheusError::Setting { key: key.to_owned(), problem: with_causes(error) }
         };
@@ -91,7 +95,7 @@ impl Api {
             .map_err(|error| setting("source.prometheus.url", &error))?;
         Ok(Self {
             client,
-            url: without_credentials(&config.url),
+            url: config.shown(),
             max_points: config.max_points_per_query,
             attempts: config.retries.saturating_add(1),
             pause: Duration::from_millis(config.retry_pause_milliseconds),

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use mora_discovery::PrometheusTunnel;
 use serde::{Deserialize, Serialize};
 
 use super::api::without_credentials;
@@ -46,6 +48,9 @@ pub struct PrometheusConfig {
     pub traffic: Vec<TrafficMetric>,
     /// Queries instead of those of the catalogue, by the metric's name there.
     pub queries: BTreeMap<String, QuerySetting>,
+    /// What keeps the way open that `url` leads along, where that was found.
+    #[serde(skip)]
+    pub tunnel: Option<Arc<PrometheusTunnel>>,
 }
 
 /// User name and password.
@@ -76,6 +81,7 @@ impl Default for PrometheusConfig {
             scrape_interval_seconds: 60,
             traffic: TrafficMetric::BUILT_IN.to_vec(),
             queries: BTreeMap::new(),
+            tunnel: None,
         }
     }
 }
@@ -84,14 +90,25 @@ impl Default for PrometheusConfig {
 const AUTO: &str = "auto";
 
 impl PrometheusConfig {
-    /// The same with the address of the Prometheus found by the labels of the Services of the cluster, where it is `auto`.
+    /// The same with the way to the Prometheus found by the labels of the Services of the cluster, where the address is `auto`;
+    /// it is open as long as the configuration or a copy of it is there.
     ///
-    /// `context` is that of a kubeconfig; in a pod none is needed. Fails when none is found that can be reached by name.
+    /// `context` is that of a kubeconfig; in a pod none is needed. Fails when none is found that answers.
     pub async fn located(self, context: Option<&str>) -> Result<Self, PrometheusError> {
         if self.url != AUTO {
             return Ok(self);
         }
-        Ok(Self { url: mora_discovery::prometheus_url(context).await?, ..self })
+        mora_runtime::install_crypto_provider();
+        let tunnel = PrometheusTunnel::open(context).await?;
+        Ok(Self { url: tunnel.url().to_owned(), tunnel: Some(Arc::new(tunnel)), ..self })
+    }
+
+    /// The address as it may be shown: without credentials, and of a way that was found where it leads instead.
+    pub(super) fn shown(&self) -> String {
+        match &self.tunnel {
+            Some(tunnel) => tunnel.shown().to_owned(),
+            None => without_credentials(&self.url),
+        }
     }
 }
 
@@ -99,7 +116,7 @@ impl PrometheusConfig {
 impl fmt::Debug for PrometheusConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PrometheusConfig")
-            .field("url", &without_credentials(&self.url))
+            .field("url", &self.shown())
             .field("namespaces", &self.namespaces)
             .finish_non_exhaustive()
     }
