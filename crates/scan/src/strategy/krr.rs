@@ -1,5 +1,7 @@
 //! The numbers of Robusta KRR, its peculiarities included.
 
+#[cfg(test)]
+mod tests;
 mod text;
 
 use mora_core::{Bytes, ContainerRole, Millicores, OwnerAutoscaler};
