@@ -6,6 +6,7 @@
 
 mod csv;
 mod format;
+mod html;
 mod manifests;
 mod markdown;
 mod table;
@@ -76,7 +77,7 @@ pub fn render(
         OutputFormat::Yaml => serde_saphyr::to_string(report)?,
         OutputFormat::Csv => csv::csv(report)?,
         OutputFormat::Markdown => markdown::markdown(report, options),
-        OutputFormat::Html => String::new(),
+        OutputFormat::Html => html::html(report, options)?,
         OutputFormat::Patch => manifests::patch(report, options),
         OutputFormat::Kustomize => manifests::kustomize(report, options)?,
         OutputFormat::Helm => manifests::helm(report, options)?,
