@@ -133,6 +133,15 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_every_case_is_as_it_was_looked_at() {
+        let own = [(STYLE, "STYLE"), (SCRIPT, "SCRIPT")];
+        let hashes = own.map(|(text, name)| (escape(&source(text)), format!("HASH OF {name}")));
+        let page = own.iter().fold(page(), |page, (text, name)| page.replace(text, name));
+        let page = hashes.iter().fold(page, |page, (hash, name)| page.replace(hash, name));
+        insta::assert_snapshot!("html", page);
+    }
+
+    #[test]
     fn five_hundred_rows_with_plots_are_a_few_megabytes() {
         let page = html(&sample::many(500), &RenderOptions::default()).unwrap();
         assert_eq!(page.matches("<tr class=\"row\"").count(), 500);

@@ -95,7 +95,7 @@
       facts.append(notes);
     }
     const plots = element("div", undefined, "plots");
-    plots.append(plot("CPU", about.cpu, cpuScale), plot("Memory", about.memory, memoryScale));
+    plots.append(plot(["CPU", "usage of the busiest pod"], about.cpu, cpuScale), plot(["Memory", "usage of the largest pod"], about.memory, memoryScale));
     body.append(facts, plots);
     cell.append(body);
     detail.append(cell);
@@ -183,7 +183,7 @@
     }
   };
 
-  const plot = (title, about, scaleOf) => {
+  const plot = ([title, usage], about, scaleOf) => {
     const figure = element("figure");
     const caption = element("figcaption");
     const { history, forecast, now, next } = about;
@@ -206,8 +206,8 @@
     const parts = [];
     if (now !== null) parts.push(["key-now", `request now ${shown(now)}`]);
     if (next !== null) parts.push(["key-next", `recommended ${shown(next)}`]);
-    if (history) parts.push(["key-usage", "usage of the busiest pod"]);
-    if (forecast) parts.push(["key-forecast", "forecast"]);
+    if (history) parts.push(["key-usage", usage]);
+    if (forecast) parts.push(["key-forecast", "forecast of what to request"]);
     const readout = element("i");
     caption.append(element("b", `${title}, ${unit}`), ...parts.map(([key, text]) => element("span", text, key)), readout);
 
@@ -253,10 +253,11 @@
 
   // The address of a row, `#/NAMESPACE/KIND/NAME/CONTAINER`, opens it.
   const followAddress = () => {
-    const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (!row || !row.matches("tr.row")) return;
+    const key = decodeURIComponent(location.hash.slice(1));
+    const row = rows.find((row) => row.dataset.key === key);
+    if (!row) return;
     if (!isOpen(row)) one(".open", row).click();
-    row.scrollIntoView({ block: "center" });
+    row.scrollIntoView({ block: "nearest" });
   };
   addEventListener("hashchange", followAddress);
 

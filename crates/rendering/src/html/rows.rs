@@ -121,7 +121,7 @@ fn line(index: usize, row: &Row) -> String {
     let level = row.confidence.level;
     cells += &cell(12, &(level as u8).to_string(), level_word(level), "");
     format!(
-        "<tr class=\"row\" id=\"{}\" data-row=\"{index}\" data-severity=\"{severity}\" data-text=\"{}\">{cells}</tr>\n",
+        "<tr class=\"row\" data-key=\"{}\" data-row=\"{index}\" data-severity=\"{severity}\" data-text=\"{}\">{cells}</tr>\n",
         escape(&row.key()),
         escape(&words)
     )

@@ -59,10 +59,10 @@ fn containers(report: &ScanReport) -> String {
     let urgent = found.iter().filter(|(severity, _)| *severity >= Severity::Warning);
     let urgent: usize = urgent.map(|(_, count)| count).sum();
     format!(
-        "<div class=\"card\"><h2>Containers</h2><p class=\"sum\">{urgent} \
-         <span class=\"from\">to change, of {} in {}</span></p>\
+        "<div class=\"card\"><h2>Containers</h2><p class=\"sum\">{urgent} to change\
+         <span class=\"from\">of {} in {}</span></p>\
          <svg viewBox=\"0 0 100 14\" preserveAspectRatio=\"none\" aria-hidden=\"true\">{bars}</svg></div>\n",
-        summary.containers,
+        counted(summary.containers, "container", "containers"),
         counted(summary.workloads, "workload", "workloads")
     )
 }
