@@ -15,41 +15,48 @@ use mora_core::{Dataset, Series, Step, WorkloadRef};
 use mora_kubernetes::Cluster;
 use mora_model_worker::WorkerConfig;
 use mora_planning::Policy;
-use mora_runtime::{TlsConfig, WorkerEndpoints, load_config};
+use mora_runtime::{TlsConfig, WorkerEndpoints, default_config_file, load_config};
+use mora_scan::{Glob, KrrSettings, Prices, Selection, Severity, StatisticalSettings, WeekHours};
 use serde::{Deserialize, Serialize};
 
 use crate::embedded::EmbeddedWorkers;
 use crate::progress::{say, train_with_progress};
+use crate::recommend::{OutputConfig, ScanConfig, StrategyName};
 
 /// Where the history of which workloads comes from; each option is also a key of the configuration file.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Source")]
 pub(crate) struct SourceArguments {
-    /// URL of the Prometheus, with its path prefix if it has one; `auto` finds it by the labels of Services
-    #[arg(long, env = "PROMETHEUS_URL")]
+    /// URL of the Prometheus, with its path prefix if it has one; when absent or `auto` it is found by the labels of Services
+    /// and asked through the API server
+    #[arg(long, value_name = "URL", env = "PROMETHEUS_URL", hide_env_values = true)]
     prometheus: Option<String>,
-    /// Namespace to look at; may be repeated
-    #[arg(long, short)]
+    /// Namespace to look at; may be repeated, and `mora recommend` takes `*` and `?` for other letters
+    #[arg(long, short, value_name = "NAMESPACE")]
     namespace: Vec<String>,
     /// File with a bearer token for Prometheus
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     prometheus_token_file: Option<PathBuf>,
     /// File with the certificate authority of Prometheus, PEM
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     prometheus_ca_file: Option<PathBuf>,
     /// Read what runs, with its requests, replicas, addresses and capacity, from the cluster of the current kubeconfig context
     #[arg(long)]
     cluster: bool,
-    /// Context of the kubeconfig; implies --cluster
-    #[arg(long)]
-    context: Option<String>,
+    /// Context of the kubeconfig; implies --cluster; `mora recommend` takes several
+    #[arg(long, value_name = "CONTEXT")]
+    context: Vec<String>,
+    /// Ask no cluster, even where there is a kubeconfig: what runs is then taken from Prometheus
+    #[arg(long, conflicts_with_all = ["cluster", "context"])]
+    no_cluster: bool,
     /// Hours of history
-    #[arg(long)]
-    lookback_hours: Option<u32>,
+    #[arg(long, value_name = "HOURS")]
+    lookback_hours: Option<f64>,
     /// End of the history, RFC 3339; now when absent
-    #[arg(long)]
+    #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<Timestamp>,
-    /// YAML configuration file
-    #[arg(long)]
+    /// YAML configuration file; when absent ~/.config/mora/config.yaml, if it is there
+    #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
 
@@ -63,8 +70,8 @@ pub(crate) struct Gathered {
 
 /// Reads configuration, history and, where it is asked for, the cluster.
 pub(crate) async fn gather(arguments: &SourceArguments) -> anyhow::Result<Gathered> {
-    let config = layered(arguments)?.with_prometheus()?;
-    let now = arguments.at.unwrap_or_else(Timestamp::now);
+    let config = layered(arguments)?.resolved().await?;
+    let now = config.at.unwrap_or_else(Timestamp::now);
     let mut datasets = collect(&config, now).await?;
     if config.cluster.kubernetes {
         merge_cluster(&config, &mut datasets, now).await?;
@@ -76,8 +83,37 @@ pub(crate) async fn gather(arguments: &SourceArguments) -> anyhow::Result<Gather
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RecommendConfig {
+    /// Where the history comes from.
     pub(crate) prometheus: PrometheusConfig,
-    pub(crate) lookback_hours: u32,
+    /// Contexts of the kubeconfig; none for the current one.
+    pub(crate) contexts: Vec<String>,
+    /// Whether no cluster is asked.
+    pub(crate) no_cluster: bool,
+    /// How much history is looked at, in hours.
+    pub(crate) lookback_hours: f64,
+    /// Its end; now when absent.
+    pub(crate) at: Option<Timestamp>,
+    /// Which workloads are looked at, and which rows are shown.
+    pub(crate) selection: Selection,
+    /// Labels that workloads have to have.
+    pub(crate) label_selector: Option<String>,
+    /// How requests are computed.
+    pub(crate) strategy: StrategyName,
+    /// The rule of `statistical`.
+    pub(crate) statistical: StatisticalSettings,
+    /// The settings of `krr`.
+    pub(crate) krr: KrrSettings,
+    /// Hours of the week that count, UTC.
+    pub(crate) hours: Option<WeekHours>,
+    /// What resources cost.
+    pub(crate) cost: Prices,
+    /// What is written and where.
+    pub(crate) output: OutputConfig,
+    /// From which severity on it ends with exit code 6.
+    pub(crate) fail_on: Option<Severity>,
+    /// How Prometheus is asked about many workloads at once.
+    pub(crate) scan: ScanConfig,
+    /// Spacing of the samples that forecasts are made of, in seconds.
     pub(crate) step_seconds: u32,
     pub(crate) workers: WorkerEndpoints,
     pub(crate) call_graph: Option<PathBuf>,
@@ -93,7 +129,20 @@ impl Default for RecommendConfig {
     fn default() -> Self {
         Self {
             prometheus: PrometheusConfig::default(),
-            lookback_hours: 14 * 24,
+            contexts: Vec::new(),
+            no_cluster: false,
+            lookback_hours: 14.0 * 24.0,
+            at: None,
+            selection: Selection::default(),
+            label_selector: None,
+            strategy: StrategyName::default(),
+            statistical: StatisticalSettings::default(),
+            krr: KrrSettings::default(),
+            hours: None,
+            cost: Prices::default(),
+            output: OutputConfig::default(),
+            fail_on: None,
+            scan: ScanConfig::default(),
             step_seconds: 60,
             workers: WorkerEndpoints::default(),
             call_graph: None,
@@ -108,36 +157,98 @@ impl Default for RecommendConfig {
 
 /// The configuration with the flags laid over it; a Prometheus need not be named.
 pub(crate) fn layered(arguments: &SourceArguments) -> anyhow::Result<RecommendConfig> {
-    let mut config: RecommendConfig = load_config(arguments.config.as_deref())?;
+    let file = arguments.config.clone().or_else(default_config_file);
+    let mut config: RecommendConfig = load_config(file.as_deref())?;
     let prometheus = &mut config.prometheus;
     if let Some(url) = &arguments.prometheus {
         prometheus.url.clone_from(url);
     }
     if !arguments.namespace.is_empty() {
         prometheus.namespaces.clone_from(&arguments.namespace);
+        config.selection.namespaces = arguments.namespace.iter().cloned().map(Glob::from).collect();
     }
     prometheus.bearer_token_file =
         arguments.prometheus_token_file.clone().or(prometheus.bearer_token_file.take());
     prometheus.ca_file = arguments.prometheus_ca_file.clone().or(prometheus.ca_file.take());
-    config.cluster.kubernetes |= arguments.cluster || arguments.context.is_some();
-    config.cluster.context = arguments.context.clone().or(config.cluster.context.take());
+    if !arguments.context.is_empty() {
+        config.contexts.clone_from(&arguments.context);
+    }
+    config.cluster.kubernetes |= arguments.cluster || !config.contexts.is_empty();
+    if let [context] = &config.contexts[..] {
+        config.cluster.context = Some(context.clone());
+    }
+    config.no_cluster |= arguments.no_cluster;
     config.lookback_hours = arguments.lookback_hours.unwrap_or(config.lookback_hours);
+    config.at = arguments.at.or(config.at);
+    config.check()?;
     Ok(config)
 }
 
+/// Longest lookback: a year with a day more.
+const LONGEST_LOOKBACK_HOURS: f64 = 366.0 * 24.0;
+
 impl RecommendConfig {
-    /// Itself, if it names a Prometheus and a namespace.
-    pub(crate) fn with_prometheus(self) -> anyhow::Result<Self> {
+    /// Fails with the first value that is out of its range.
+    fn check(&self) -> anyhow::Result<()> {
         anyhow::ensure!(
-            !self.prometheus.url.is_empty(),
-            "no Prometheus is named; give its URL with --prometheus or the key `prometheus.url`"
+            self.lookback_hours > 0.0 && self.lookback_hours <= LONGEST_LOOKBACK_HOURS,
+            "a lookback of {} h cannot be asked for; set --lookback-hours or the key `lookback_hours` above 0 and up to {LONGEST_LOOKBACK_HOURS}",
+            self.lookback_hours
         );
+        self.statistical.check().context("the key `statistical` cannot be used")?;
+        self.krr.check().context("the key `krr` cannot be used")?;
+        Ok(())
+    }
+
+    /// How much history is looked at.
+    pub(crate) fn lookback(&self) -> SignedDuration {
+        SignedDuration::from_secs((self.lookback_hours * 3600.0).round() as i64)
+    }
+
+    /// The end of the history.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.at.unwrap_or_else(Timestamp::now)
+    }
+
+    /// Itself with an address of Prometheus and namespaces, found in the cluster where they are not named.
+    ///
+    /// Fails when there is nothing to find them in, when several contexts are named, and when the cluster does not answer.
+    pub(crate) async fn resolved(mut self) -> anyhow::Result<Self> {
         anyhow::ensure!(
-            !self.prometheus.namespaces.is_empty(),
-            "no namespace is named; give at least one with --namespace or the key `prometheus.namespaces`"
+            self.contexts.len() < 2,
+            "this command looks at one cluster at a time; give one --context"
         );
+        if self.prometheus.url.is_empty() {
+            anyhow::ensure!(!self.no_cluster && is_cluster_known()?, NO_PROMETHEUS);
+            AUTO.clone_into(&mut self.prometheus.url);
+            self.cluster.kubernetes = true;
+        }
+        if self.prometheus.namespaces.is_empty() {
+            anyhow::ensure!(
+                self.cluster.kubernetes,
+                "no namespace is named; give at least one with --namespace or the key `prometheus.namespaces`"
+            );
+            let cluster = Cluster::connect(self.cluster.context.as_deref()).await?;
+            let workloads = cluster.workloads(&[]).await?;
+            let namespaces: BTreeSet<&str> =
+                workloads.iter().map(|w| w.workload.namespace()).collect();
+            self.prometheus.namespaces = namespaces.into_iter().map(str::to_owned).collect();
+        }
+        let context = self.cluster.context.clone();
+        self.prometheus = self.prometheus.located(context.as_deref()).await?;
         Ok(self)
     }
+}
+
+/// The address that stands for one to be found.
+pub(crate) const AUTO: &str = "auto";
+/// What to do where there is neither an address nor a cluster.
+pub(crate) const NO_PROMETHEUS: &str = "no Prometheus is named, and there is no kubeconfig in whose cluster it could be looked for; give its URL with --prometheus or the key `prometheus.url`, or point KUBECONFIG at a kubeconfig";
+
+/// Whether there is a kubeconfig with a context, or this runs in a pod.
+pub(crate) fn is_cluster_known() -> anyhow::Result<bool> {
+    let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    Ok(in_pod || !Cluster::contexts()?.is_empty())
 }
 
 /// The history of every workload in the namespaces, up to `now`.
@@ -145,19 +256,17 @@ pub(crate) async fn collect(
     config: &RecommendConfig,
     now: Timestamp,
 ) -> anyhow::Result<BTreeMap<WorkloadRef, Dataset>> {
-    let prometheus = config.prometheus.clone();
-    let prometheus = prometheus.located(config.cluster.context.as_deref()).await?;
-    let source = PrometheusSource::new(prometheus)?;
+    let source = PrometheusSource::new(config.prometheus.clone())?;
     say(&format!("reading {} h of history from {}", config.lookback_hours, source.describe()));
     let step = Step::from_seconds(config.step_seconds).unwrap_or(Step::MINUTE);
     let to = step.floor(now);
-    let from = to - SignedDuration::from_hours(i64::from(config.lookback_hours));
+    let from = to - config.lookback();
     let datasets = source.collect(&Lookback { from, to, step }).await?;
     Ok(datasets.into_iter().map(|dataset| (dataset.workload.clone(), dataset)).collect())
 }
 
 /// Takes claims and replicas from the cluster and leaves out what no longer exists there.
-async fn merge_cluster(
+pub(crate) async fn merge_cluster(
     config: &RecommendConfig,
     datasets: &mut BTreeMap<WorkloadRef, Dataset>,
     now: Timestamp,

@@ -56,7 +56,8 @@ pub(crate) struct GraphArguments {
 pub(crate) async fn graph(arguments: GraphArguments) -> anyhow::Result<Exit> {
     let mut config = layered(&arguments.source)?;
     config.call_graph = arguments.call_graph.or(config.call_graph.take());
-    let view = gather(config, arguments.source.at.unwrap_or_else(Timestamp::now)).await?;
+    let now = config.now();
+    let view = gather(config, now).await?;
     view.warnings.iter().for_each(|warning| say(warning));
     print(&written(&view, arguments.output)?)?;
     Ok(Exit::Success)
@@ -67,10 +68,11 @@ async fn gather(config: RecommendConfig, now: Timestamp) -> anyhow::Result<View>
         Some(path) => read_call_graph(path)?,
         None => CallGraph::default(),
     };
-    if config.call_graph.is_some() && config.prometheus.url.is_empty() {
+    if config.call_graph.is_some() && config.prometheus.url.is_empty() && !config.cluster.kubernetes
+    {
         return Ok(View::new(&file, &BTreeMap::new()));
     }
-    let config = config.with_prometheus()?;
+    let config = config.resolved().await?;
     let datasets = collect(&config, now).await?;
     let declared = if config.cluster.kubernetes {
         declared_by_cluster(&config).await?

@@ -1,93 +1,107 @@
-//! `mora recommend`: recommendations from a real Prometheus and, where there is one, a cluster.
+//! `mora recommend`: what every container of a cluster should request, by its past or its forecast.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod asking;
+mod forecast;
+mod planned;
+mod scan;
+mod seen;
+mod settings;
+mod written;
 
-use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use mora_coordinator::{Format, Outcome, Rules, exit_of, render, write_whole};
-use mora_core::{Dataset, WorkloadRef};
-use mora_planning::{observe, statistical_plan};
+use mora_coordinator::exit_of;
+use mora_core::{Plan, PlanStatus};
 use mora_runtime::Exit;
+use mora_scan::{ClusterRows, Severity, assemble};
 
-use crate::gather::{
-    Gathered, RecommendConfig, SourceArguments, coordinator_config, gather, predictive,
+pub(crate) use self::asking::ScanConfig;
+use self::scan::scan;
+use self::settings::Format;
+pub(crate) use self::settings::{
+    OutputConfig, RecommendArguments, RuleArguments, SelectionArguments, StrategyName,
 };
+use crate::gather::RecommendConfig;
 use crate::progress::say;
-use crate::report::{Report, html};
 
-/// How requests are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Strategy {
-    /// A percentile of CPU and the maximum of memory plus a margin
-    Statistical,
-    /// The forecast of the next day, from running workers or trained here
-    Predictive,
+/// What was found in one cluster.
+struct Found {
+    rows: ClusterRows,
+    /// What forecasts were planned into.
+    plan: Option<Plan>,
 }
 
-/// Options of `mora recommend`.
-#[derive(Debug, Args)]
-pub(crate) struct RecommendArguments {
-    #[command(flatten)]
-    source: SourceArguments,
-    /// How requests are computed
-    #[arg(long, value_enum, default_value_t = Strategy::Statistical)]
-    strategy: Strategy,
-    /// Output format: table, json or yaml
-    #[arg(long, short, default_value_t = Format::Table)]
-    output: Format,
-    /// Also write an HTML report with plots to this file
-    #[arg(long)]
-    report: Option<PathBuf>,
-}
-
-/// Runs the command; the plan goes to standard output.
+/// Runs the command; what it found goes to standard output or to a file, everything else to standard error.
 pub(crate) async fn recommend(arguments: RecommendArguments) -> anyhow::Result<Exit> {
-    let Gathered { config, datasets, now } = gather(&arguments.source).await?;
-    let outcome = match arguments.strategy {
-        Strategy::Statistical => statistical(&config, datasets, now).await?,
-        Strategy::Predictive => predictive(&config, datasets, now).await?,
-    };
-    print!("{}", render(&outcome.plan, arguments.output)?);
-    if let Some(path) = &arguments.report {
-        let (actual, findings) = (BTreeMap::new(), Vec::new());
-        let Outcome { plan, evidence, datasets, .. } = &outcome;
-        let report = Report {
-            title: "Recommendations",
-            plan,
-            evidence,
-            datasets,
-            actual: &actual,
-            findings: &findings,
-        };
-        write_whole(path, &html(&report))?;
-        say(&format!("report: {}", path.display()));
+    let config = arguments.layered()?;
+    config.output.check()?;
+    let now = config.now();
+    let mut found = Vec::new();
+    for context in contexts(&config) {
+        found.push(Box::pin(in_cluster(&config, context, now)).await?);
     }
-    Ok(exit_of(&outcome.plan))
+    if found.iter().all(|found| found.rows.rows.is_empty()) {
+        return Ok(nothing(&found));
+    }
+    let exit = ended(&config, &found);
+    write(&config, found, now)?;
+    Ok(exit)
 }
 
-async fn statistical(
+/// The contexts to scan; `None` is the current one.
+fn contexts(config: &RecommendConfig) -> Vec<Option<String>> {
+    if config.contexts.is_empty() {
+        return vec![config.cluster.context.clone()];
+    }
+    config.contexts.iter().cloned().map(Some).collect()
+}
+
+async fn in_cluster(
     config: &RecommendConfig,
-    datasets: BTreeMap<WorkloadRef, Dataset>,
+    context: Option<String>,
     now: Timestamp,
-) -> anyhow::Result<Outcome> {
-    let managed = datasets.keys().cloned().collect();
-    let coordinator = coordinator_config(config, &config.workers);
-    let allowed = mora_coordinator::look(&coordinator, &managed).await?;
-    let slot = coordinator.slot();
-    let graph = mora_core::CallGraph::default();
-    let evidence = mora_planning::Evidence {
-        observed: observe(&datasets, &graph, &config.policy, (now, slot)),
-        forecasts: BTreeMap::new(),
-        graph,
-        capacity: allowed.capacity,
-        cluster: allowed.state,
-        now,
-        start: slot.floor(now),
-        slot,
-        slots: coordinator.slots(),
+) -> anyhow::Result<Found> {
+    let scanned = scan(config, context, now).await?;
+    let mut rows = scanned.rows(config);
+    let plan = match config.strategy {
+        StrategyName::Predictive => forecast::lay_over(config, &scanned, &mut rows).await?,
+        StrategyName::Statistical | StrategyName::Krr => None,
     };
-    let plan = statistical_plan("statistical", &evidence, &config.policy);
-    let rules = Rules { policy: config.policy.clone(), ..Rules::default() };
-    Ok(Outcome { plan, evidence, datasets, rules, cluster: None })
+    Ok(Found { rows, plan })
+}
+
+fn nothing(found: &[Found]) -> Exit {
+    found.iter().flat_map(|found| &found.rows.warnings).for_each(|warning| say(warning));
+    say(
+        "nothing was scanned: no workload is left by the selection; see --namespace, --kind, --name and --selector, and `kubectl get deployments -A`",
+    );
+    Exit::Nothing
+}
+
+/// How the command ends once everything is written.
+fn ended(config: &RecommendConfig, found: &[Found]) -> Exit {
+    let rows = || found.iter().flat_map(|found| &found.rows.rows);
+    if config.fail_on.is_some_and(|least| rows().any(|row| row.severity >= least)) {
+        return Exit::Severe;
+    }
+    if rows().all(|row| row.severity == Severity::Unknown) {
+        say("nothing can be recommended: no container has a history; see `mora doctor`");
+        return Exit::Nothing;
+    }
+    let worst = found.iter().filter_map(|found| found.plan.as_ref()).max_by_key(|plan| plan.status);
+    worst.map_or(Exit::Success, exit_of)
+}
+
+fn write(config: &RecommendConfig, found: Vec<Found>, now: Timestamp) -> anyhow::Result<()> {
+    if config.output.format == Format::Plan {
+        let plan = planned::plan(found, now)?;
+        if plan.status != PlanStatus::Complete {
+            plan.warnings.iter().for_each(|warning| say(warning));
+        }
+        return written::write_plan(&config.output, &plan);
+    }
+    let settings = scan::query_settings(config, now);
+    let clusters = found.into_iter().map(|found| found.rows).collect();
+    let shown = (&config.selection, &config.cost);
+    let report = assemble(clusters, scan::strategy_used(config), &settings, shown, now);
+    written::write_report(config, &report)
 }

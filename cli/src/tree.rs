@@ -26,9 +26,7 @@ pub(crate) fn tree() -> Command {
 fn with_common(command: Command, path: &str) -> Command {
     let many = command.get_arguments().filter(|arg| !arg.is_positional()).count() > MANY;
     let mut command = command.mut_args(|arg| dressed(arg, many));
-    if let Some(examples) = examples(path)
-        && command.get_after_help().is_none()
-    {
+    if let Some(examples) = examples(path) {
         command = command.after_help(format!("Examples:\n{examples}"));
     }
     let names: Vec<String> =

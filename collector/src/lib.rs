@@ -27,10 +27,10 @@ pub use report::DatasetReport;
 pub use schedule::{Due, Trained};
 pub use service::serve;
 pub use source::{
-    About, BasicAuth, Column, CustomTraffic, Diagnosis, Finding, Lookback, Metric, MetricsSource,
-    PrometheusConfig, PrometheusError, PrometheusSource, Provided, Provider, QueryFilling,
-    QuerySetting, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, Secret,
-    SimulatedConfig, SimulatedSource, SourceConfig, SourceError, State, TidyFile, TrafficMetric,
-    catalogue, settle_callers,
+    About, BasicAuth, Column, CustomTraffic, Diagnosis, Finding, Labelled, Labels, Lookback,
+    Metric, MetricsSource, PrometheusApi, PrometheusConfig, PrometheusError, PrometheusSource,
+    Provided, Provider, QueryFilling, QuerySetting, RecordedColumns, RecordedConfig, RecordedError,
+    RecordedSource, Row, Secret, SimulatedConfig, SimulatedSource, SourceConfig, SourceError,
+    State, TidyFile, TrafficMetric, catalogue, settle_callers,
 };
 pub use train::{TrainError, TrainingData, TrainingOptions, train_worker};

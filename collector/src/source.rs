@@ -14,9 +14,9 @@ use thiserror::Error;
 
 pub use mora_core::Lookback;
 pub use prometheus::{
-    About, BasicAuth, CustomTraffic, Diagnosis, Finding, Metric, PrometheusConfig, PrometheusError,
-    PrometheusSource, Provided, Provider, QueryFilling, QuerySetting, Secret, State, TrafficMetric,
-    catalogue, settle_callers,
+    About, BasicAuth, CustomTraffic, Diagnosis, Finding, Labelled, Labels, Metric, PrometheusApi,
+    PrometheusConfig, PrometheusError, PrometheusSource, Provided, Provider, QueryFilling,
+    QuerySetting, Secret, State, TrafficMetric, catalogue, settle_callers,
 };
 pub use recorded::{
     Column, RecordedColumns, RecordedConfig, RecordedError, RecordedSource, Row, TidyFile,

@@ -5,6 +5,7 @@ mod cluster;
 mod policy;
 mod processes;
 mod prometheus;
+mod scan;
 mod training;
 
 use super::Process;
@@ -40,6 +41,7 @@ pub(super) fn sections() -> impl Iterator<Item = &'static Section> {
     let tables = [
         processes::SECTIONS,
         prometheus::SECTIONS,
+        scan::SECTIONS,
         policy::SECTIONS,
         cluster::SECTIONS,
         training::SECTIONS,

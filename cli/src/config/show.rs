@@ -11,6 +11,7 @@ use super::Process;
 use super::process::{Configuration, at};
 use super::yaml::{Said, yaml};
 use crate::gather::{SourceArguments, layered};
+use crate::recommend::{RuleArguments, SelectionArguments};
 use crate::stdout::print;
 
 /// How it is written.
@@ -36,6 +37,10 @@ pub(super) struct ShowArguments {
     output: ShowFormat,
     #[command(flatten)]
     source: SourceArguments,
+    #[command(flatten)]
+    selection: SelectionArguments,
+    #[command(flatten)]
+    rule: RuleArguments,
 }
 
 /// What is in effect and where it comes from.
@@ -50,8 +55,8 @@ struct Effective {
 
 /// Runs the command; the configuration goes to standard output.
 pub(super) fn show(arguments: ShowArguments) -> anyhow::Result<Exit> {
-    let ShowArguments { process, origins, output, source } = arguments;
-    let effective = effective(process, source)?;
+    let (output, origins) = (arguments.output, arguments.origins);
+    let effective = effective(arguments)?;
     let text = match (output, origins) {
         (ShowFormat::Yaml, _) => yaml(&effective.configuration, &effective.value, |key, value| {
             let says = origins && !value.is_object();
@@ -69,13 +74,21 @@ fn pretty(value: &Value) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(value).context("it cannot be written as JSON")? + "\n")
 }
 
-fn effective(process: Process, source: SourceArguments) -> anyhow::Result<Effective> {
+fn effective(arguments: ShowArguments) -> anyhow::Result<Effective> {
+    let ShowArguments { process, source, selection, rule, .. } = arguments;
     let configuration = process.configuration();
     let own = process == Process::Recommend;
     let file: Option<PathBuf> = source.config.clone();
     let file = file.or_else(|| default_config_file().filter(|_| own));
     let (mut before, origins) = (configuration.load)(file.as_deref())?;
-    let mut value = if own { serde_json::to_value(layered(&source)?)? } else { before.clone() };
+    let mut value = if own {
+        let mut config = layered(&source)?;
+        selection.lay_over(&mut config);
+        rule.lay_over(&mut config);
+        serde_json::to_value(config)?
+    } else {
+        before.clone()
+    };
     hide_secrets(&mut value);
     hide_secrets(&mut before);
     Ok(Effective { configuration, value, before, origins })

@@ -132,9 +132,4 @@ const EXAMPLES: &[(&str, &str)] = &[
         "  mora reference cli > docs/reference/cli.md
   mora reference config > docs/reference/configuration.md",
     ),
-    (
-        "recommend",
-        "  mora recommend --prometheus auto -n shop        what the workloads of a namespace should request
-  mora recommend --strategy predictive -n shop    from the forecast of the next day",
-    ),
 ];

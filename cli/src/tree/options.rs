@@ -29,6 +29,7 @@ const OPTIONS: &[(&str, Option<&str>, &str)] = &[
     ("lookback_hours", Some("HOURS"), SOURCE),
     ("at", Some("TIME"), SOURCE),
     ("cluster", None, CLUSTER),
+    ("no_cluster", None, CLUSTER),
     ("context", Some("CONTEXT"), CLUSTER),
     ("namespace", Some("NAMESPACE"), SELECTION),
     ("workload", Some("PATTERN"), SELECTION),
@@ -88,7 +89,6 @@ const OPTIONS: &[(&str, Option<&str>, &str)] = &[
     ("host", Some("HOST"), LOAD),
     ("port", Some("PORT"), LOAD),
     ("jmeter", Some("FILE"), LOAD),
-    ("strategy", Some("STRATEGY"), METHOD),
 ];
 
 /// What is the same for the option `id` wherever it is.

@@ -3,6 +3,7 @@
 
 mod answer;
 mod api;
+mod ask;
 mod asking;
 mod assemble;
 mod catalogue;
@@ -34,6 +35,8 @@ use catalogue::Filling;
 use context::Context;
 use queries::Questions;
 
+pub use answer::{Labelled, Labels};
+pub use ask::PrometheusApi;
 pub use assemble::settle_callers;
 pub use catalogue::{About, Filling as QueryFilling, Metric, Provided, Provider, catalogue};
 pub use config::{BasicAuth, PrometheusConfig, Secret};
@@ -41,6 +44,17 @@ pub use diagnosis::{Diagnosis, Finding, State};
 pub use error::PrometheusError;
 pub use queries::QuerySetting;
 pub use traffic_metric::{CustomTraffic, TrafficMetric};
+
+impl PrometheusConfig {
+    /// Fails when something in it cannot be used; nothing is asked over the network. Namespaces need not be named.
+    pub fn check(&self) -> Result<(), PrometheusError> {
+        for namespace in &self.namespaces {
+            WorkloadRef::deployment(namespace, "any").map_err(PrometheusError::Namespace)?;
+        }
+        queries::check(&self.queries)?;
+        Api::connect(self).map(drop)
+    }
+}
 
 /// A source that asks Prometheus, a namespace at a time.
 #[derive(Debug)]
@@ -58,11 +72,7 @@ impl PrometheusSource {
         if config.namespaces.is_empty() {
             return Err(PrometheusError::NoNamespaces);
         }
-        for namespace in &config.namespaces {
-            WorkloadRef::deployment(namespace, "any").map_err(PrometheusError::Namespace)?;
-        }
-        queries::check(&config.queries)?;
-        Api::connect(&config)?;
+        config.check()?;
         Ok(Self { config, contexts: Mutex::default() })
     }
 

@@ -4,6 +4,8 @@
 //! What is listed or given by a pattern always goes before what is found.
 
 mod discover;
+#[cfg(test)]
+mod fake_api;
 mod forwarder;
 mod headless;
 mod prometheus;

@@ -69,16 +69,16 @@ impl PartialEq for PrometheusTunnel {
 impl PrometheusTunnel {
     /// The way to the best Prometheus that the labels of Services tell of.
     ///
-    /// `context` is that of a kubeconfig; without one it is the current or, in a pod, that of the service account. Outside of a
-    /// cluster each Service is asked first whether it answers as Prometheus does, and of several the first that knows
-    /// containers is taken. Fails when Services cannot be listed, when none is found, and when none answers.
+    /// `context` is that of a kubeconfig; without one it is the current or, in a pod, that of the service account. Fails as
+    /// [`PrometheusTunnel::through`] does.
     pub async fn open(context: Option<&str>) -> Result<Self, PrometheusDiscoveryError> {
         let cluster = Cluster::connect(context).await?;
-        // Kubernetes sets it in every container.
-        if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
+        // Kubernetes sets it in every container; with a kubeconfig, another cluster may be meant.
+        let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+        if in_pod && context.is_none() && Cluster::contexts()?.is_empty() {
             return Self::within(&cluster).await;
         }
-        Self::through_api(cluster).await
+        Self::through(cluster).await
     }
 
     /// The way for a process inside of the cluster.
@@ -90,8 +90,11 @@ impl PrometheusTunnel {
         Ok(Self { url: best.url, shown, forwarder: None })
     }
 
-    /// The way through the API server.
-    pub(crate) async fn through_api(cluster: Cluster) -> Result<Self, PrometheusDiscoveryError> {
+    /// The way through the API server of `cluster`.
+    ///
+    /// Each Service is asked first whether it answers as Prometheus does, and of several the first that knows containers is
+    /// taken. Fails when Services cannot be listed, when none is found, and when none answers.
+    pub async fn through(cluster: Cluster) -> Result<Self, PrometheusDiscoveryError> {
         let mut services = cluster.prometheus_services().await?;
         services.truncate(MOST_CANDIDATES);
         let found = chosen(&cluster, services).await?;

@@ -1,11 +1,12 @@
 //! The connection to one cluster and what is asked of it.
 
 use std::fmt::Debug;
+use std::path::Path;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::scheduling::v1::PriorityClass;
-use kube::config::{AuthInfo, KubeConfigOptions};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use tracing::warn;
@@ -35,10 +36,26 @@ impl Cluster {
     ///
     /// Fails when there is no such configuration or it cannot be used.
     pub async fn connect(context: Option<&str>) -> Result<Self, ClusterError> {
-        let config = match context {
+        Self::configured(match context {
             None => Config::infer().await.map_err(ClusterError::not_inferred)?,
             Some(context) => of_context(context).await?,
-        };
+        })
+    }
+
+    /// The cluster of a `context` of the kubeconfig at `path`; without one, of its current context.
+    ///
+    /// Fails when there is no such file or context, or it cannot be used.
+    pub async fn of_kubeconfig(path: &Path, context: Option<&str>) -> Result<Self, ClusterError> {
+        let unusable = |error| ClusterError::Kubeconfig(Box::new(error));
+        let kubeconfig = Kubeconfig::read_from(path).map_err(unusable)?;
+        let context = context.map(str::to_owned);
+        let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+        Self::configured(
+            Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(unusable)?,
+        )
+    }
+
+    fn configured(config: Config) -> Result<Self, ClusterError> {
         if has_unsendable_token(&config.auth_info) {
             let cause = "the token in the kubeconfig has a line break or another control character";
             return Err(ClusterError::Credentials(cause.into()));

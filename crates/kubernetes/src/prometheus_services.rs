@@ -235,6 +235,81 @@ mod tests {
     }
 
     #[test]
+    fn the_services_of_charts_and_operators_are_known() {
+        let ports = |name: &str, port: i32| json!({"ports": [{"name": name, "port": port}]});
+        for (labels, spec, expected) in [
+            (
+                json!({"app": "rancher-monitoring-prometheus"}),
+                ports("nginx-http", 9090),
+                "Prometheus 9090",
+            ),
+            (
+                json!({NAME: "kube-prometheus", COMPONENT: "prometheus"}),
+                ports("http", 9090),
+                "Prometheus 9090",
+            ),
+            (
+                json!({NAME: "prometheus", COMPONENT: "server", "app.kubernetes.io/part-of": "prometheus"}),
+                ports("http", 80),
+                "Prometheus 80",
+            ),
+            (
+                json!({NAME: "prometheus", COMPONENT: "prometheus", "app.kubernetes.io/instance": "k8s"}),
+                web(9090),
+                "Prometheus 9090",
+            ),
+            (json!({NAME: "thanos", COMPONENT: "query"}), ports("http", 9090), "Thanos Query 9090"),
+            (
+                json!({NAME: "thanos-query", COMPONENT: "query-layer"}),
+                ports("http", 9090),
+                "Thanos Query 9090",
+            ),
+            (json!({NAME: "mimir", COMPONENT: "nginx"}), ports("http-metrics", 80), "Mimir 80"),
+            (
+                json!({NAME: "vmsingle", "managed-by": "vm-operator"}),
+                ports("http", 8429),
+                "VictoriaMetrics 8429",
+            ),
+            (
+                json!({"app": "vmselect", NAME: "victoria-metrics-cluster"}),
+                ports("http", 8481),
+                "VictoriaMetrics cluster 8481",
+            ),
+        ] {
+            let found = ranked(&[service("it", &labels, &spec)]).pop();
+            let found = found.map(|found| format!("{} {}", found.what, found.service.port));
+            assert_eq!(found.as_deref(), Some(expected), "{labels}");
+        }
+        for (labels, spec) in [
+            (json!({NAME: "prometheus", COMPONENT: "alertmanager"}), ports("http", 80)),
+            (json!({"app": "prometheus", "component": "pushgateway"}), ports("http", 9091)),
+            (json!({NAME: "thanos", COMPONENT: "query"}), ports("grpc", 10901)),
+        ] {
+            assert_eq!(ranked(&[service("it", &labels, &spec)]), [], "{labels}");
+        }
+    }
+
+    #[test]
+    fn a_service_with_a_certificate_of_openshift_speaks_tls_on_all_ports() {
+        let labels = json!({NAME: "thanos-query", COMPONENT: "query-layer"});
+        let spec = json!({"ports": [{"name": "web", "port": 9091, "targetPort": "web"}, {"name": "tenancy", "port": 9092}]});
+        let mut querier = service("thanos-querier", &labels, &spec);
+        querier.metadata.annotations =
+            Some([(SERVING_CERTIFICATE[0].to_owned(), "thanos-querier-tls".to_owned())].into());
+        let found = ranked(&[querier]);
+        assert!(found[0].service.is_tls);
+        assert_eq!(found[0].url, "https://thanos-querier.monitoring.svc:9091");
+    }
+
+    #[test]
+    fn a_headless_service_is_asked_for_by_its_own_port_through_the_api_server() {
+        let spec = json!({"clusterIP": "None", "ports": [{"name": "web", "port": 80, "targetPort": 9090}]});
+        let found = ranked(&[service("it", &json!({"operated-prometheus": "true"}), &spec)]);
+        assert_eq!(found[0].service.port, 80);
+        assert_eq!(found[0].url, "http://it.monitoring.svc:9090");
+    }
+
+    #[test]
     fn of_equals_the_order_of_names_decides_and_one_without_ports_is_left_out() {
         let labels = json!({NAME: "prometheus", COMPONENT: "server"});
         let services = [

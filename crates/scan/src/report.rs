@@ -137,6 +137,18 @@ pub struct Change<Q> {
     pub severity: Severity,
 }
 
+impl<Q: Copy> Change<Q> {
+    /// What is set once it is as recommended, with what is set now where nothing can be said.
+    #[must_use]
+    pub const fn then(&self) -> Option<Q> {
+        match self.recommended {
+            Proposed::Value(quantity) => Some(quantity),
+            Proposed::Unset => None,
+            Proposed::Unknown => self.current,
+        }
+    }
+}
+
 /// What to set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proposed<Q> {
@@ -155,6 +167,17 @@ impl<Q: Copy> Proposed<Q> {
         match self {
             Self::Value(quantity) => Some(quantity),
             Self::Unset | Self::Unknown => None,
+        }
+    }
+}
+
+impl<Q> Proposed<Q> {
+    /// The same with a quantity made of the quantity.
+    pub(crate) fn map<R>(self, with: impl FnOnce(Q) -> R) -> Proposed<R> {
+        match self {
+            Self::Value(quantity) => Proposed::Value(with(quantity)),
+            Self::Unset => Proposed::Unset,
+            Self::Unknown => Proposed::Unknown,
         }
     }
 }

@@ -1,8 +1,12 @@
 //! How far what is requested lies from what is recommended.
 
+mod rule;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use rule::Severities;
 
 /// How far what is requested or limited lies from what is recommended, from the least to the most urgent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,4 +45,13 @@ impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
+}
+
+/// By which rule severities are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeverityRule {
+    /// Our own, by share and by amount over all replicas.
+    Own,
+    /// That of Robusta KRR, by amount per replica.
+    Krr,
 }

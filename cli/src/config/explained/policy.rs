@@ -69,7 +69,7 @@ const POLICY: Section = Section {
             "share of its CPU target a container keeps before any gets more, when capacity is short",
         ),
         ("memory_floor", "the same for memory"),
-        ("statistical", "the baseline of a workload without a usable forecast"),
+        ("statistical", "the baseline, in a plan, of a workload without a usable forecast"),
         ("statistical.cpu_percentile", "percentile of CPU usage that becomes the request"),
         ("statistical.memory_margin_percent", "added to the largest memory usage, in percent"),
         ("statistical.cpu_min_allowed", "smallest CPU request"),

@@ -11,8 +11,30 @@ const RECOMMEND: Section = Section {
     places: &[(Process::Recommend, "")],
     keys: &[
         ("prometheus", "the Prometheus that is asked, and how"),
-        ("lookback_hours", "hours of history"),
-        ("step_seconds", "spacing of samples"),
+        (
+            "contexts",
+            "contexts of the kubeconfig, a cluster each; the current one where none is named",
+        ),
+        (
+            "no_cluster",
+            "ask no cluster, even where there is a kubeconfig: what runs is then taken from Prometheus",
+        ),
+        ("lookback_hours", "hours of history; fractions count, 8784 at most"),
+        ("at", "its end, RFC 3339 as in `2026-03-02T00:00:00Z`; now when absent"),
+        ("selection", "which workloads are looked at, and which rows are shown"),
+        (
+            "label_selector",
+            "labels that workloads have to have, as `kubectl --selector` takes them",
+        ),
+        ("strategy", "how requests are computed"),
+        ("statistical", "settings of the strategy `statistical`"),
+        ("krr", "settings of the strategy `krr`, which gives the numbers of Robusta KRR"),
+        ("hours", "hours of the week that count, UTC, as in `Mon-Fri 08-18`; all when absent"),
+        ("cost", "what resources cost"),
+        ("output", "what is written, and where"),
+        ("fail_on", "end with exit code 6 if anything found is at least as urgent"),
+        ("scan", "how Prometheus is asked about many workloads at once"),
+        ("step_seconds", "spacing of the samples that forecasts are made of"),
         (
             "workers",
             "running model-workers, for the strategy `predictive`; without any, models are trained in process",

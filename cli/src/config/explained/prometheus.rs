@@ -12,9 +12,12 @@ const PROMETHEUS: Section = Section {
     keys: &[
         (
             "url",
-            "address with its path prefix, if it has one; `auto` finds one by the labels of the cluster's Services",
+            "address with its path prefix, if it has one; `auto`, and of `mora recommend` nothing, finds one by the labels of the cluster's Services",
         ),
-        ("namespaces", "the namespaces to collect"),
+        (
+            "namespaces",
+            "the namespaces to collect; of `mora recommend` only for forecasts, see `selection`",
+        ),
         ("bearer_token", "sent as `Authorization: Bearer`; better in a file"),
         ("bearer_token_file", "file with that token, read again at every collection"),
         ("basic_auth", "basic authentication"),

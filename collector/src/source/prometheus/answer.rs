@@ -11,16 +11,18 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::regularise::Sample;
-use elements::Elements;
+use elements::{Elements, OF_LABELS, OF_QUERY};
 
-/// The labels of a series.
-pub(super) type Labels = BTreeMap<String, String>;
+/// The labels of a series, by name.
+pub type Labels = BTreeMap<String, String>;
 
 /// A series with its labels.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Labelled {
-    pub(super) labels: Labels,
-    pub(super) samples: Vec<Sample>,
+pub struct Labelled {
+    /// Its labels.
+    pub labels: Labels,
+    /// Its samples, ascending in time.
+    pub samples: Vec<Sample>,
 }
 
 impl Labelled {
@@ -66,10 +68,16 @@ struct RawSeries<'a> {
 }
 
 /// An answer as it arrives.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Arriving {
     elements: Elements,
     series: Vec<Labelled>,
+}
+
+impl Default for Arriving {
+    fn default() -> Self {
+        Self { elements: Elements::new(OF_QUERY), series: Vec::new() }
+    }
 }
 
 impl Arriving {
@@ -115,6 +123,50 @@ fn labelled(element: &[u8]) -> Result<Labelled, String> {
     };
     let samples = raw.values.into_iter().chain(raw.value).map(sample).collect::<Result<_, _>>()?;
     Ok(Labelled { labels: raw.metric, samples })
+}
+
+/// Label sets as they arrive.
+#[derive(Debug)]
+pub(super) struct ArrivingLabels {
+    elements: Elements,
+    found: Vec<Labels>,
+}
+
+impl Default for ArrivingLabels {
+    fn default() -> Self {
+        Self { elements: Elements::new(OF_LABELS), found: Vec::new() }
+    }
+}
+
+impl ArrivingLabels {
+    /// Takes the next piece of the body; fails with what is wrong with a label set.
+    pub(super) fn feed(&mut self, piece: &[u8]) -> Result<(), String> {
+        let found = &mut self.found;
+        self.elements.feed(piece, |element| {
+            let labels: Result<Labels, _> = serde_json::from_slice(element);
+            found.push(labels.map_err(|error| format!("{error} in a label set"))?);
+            Ok(())
+        })
+    }
+
+    /// The label sets; fails with what is wrong with the answer.
+    pub(super) fn finish(self) -> Result<Vec<Labels>, String> {
+        #[derive(Deserialize)]
+        struct Around {
+            status: String,
+            data: Option<Vec<IgnoredAny>>,
+        }
+        let around: Result<Around, _> = serde_json::from_slice(self.elements.around());
+        let around = around.map_err(|error| {
+            let start = self.elements.beginning();
+            format!("{error} in an answer that starts with `{start}`")
+        })?;
+        match around.data {
+            _ if self.elements.is_broken() => Err("it ends within a label set".to_owned()),
+            Some(_) if around.status == "success" => Ok(self.found),
+            _ => Err(format!("the status is `{}` and not `success`", around.status)),
+        }
+    }
 }
 
 /// The reason in an answer that is an error; `None` where there is none.
@@ -163,6 +215,22 @@ mod tests {
             "result":[{"metric":{"pod":"a"},"value":[1.5,"NaN"]}]}}"#;
         let answer = parse(vector).unwrap();
         assert!(answer.series[0].samples[0].value.is_nan());
+    }
+
+    #[test]
+    fn label_sets_are_read_as_they_arrive() {
+        let parse = |body: &[u8]| {
+            let mut arriving = ArrivingLabels::default();
+            body.chunks(7).try_for_each(|piece| arriving.feed(piece))?;
+            arriving.finish()
+        };
+        let found = parse(br#"{"status":"success","data":[{"pod":"a","x":"}"},{"pod":"b"}]}"#);
+        let pods: Vec<String> = found.unwrap().iter().map(|labels| labels["pod"].clone()).collect();
+        assert_eq!(pods, ["a", "b"]);
+        assert_eq!(parse(br#"{"status":"success","data":[]}"#), Ok(Vec::new()));
+        for broken in ["<html>", r#"{"status":"error"}"#, r#"{"status":"success","data":[{"a""#] {
+            assert!(parse(broken.as_bytes()).is_err(), "{broken}");
+        }
     }
 
     #[test]

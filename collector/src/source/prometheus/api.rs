@@ -1,28 +1,32 @@
 //! Asking the HTTP API: who asks, how long to wait, when to try again.
 
+mod connection;
 mod metadata;
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use mora_core::Step;
 use mora_runtime::with_causes;
 use prometheus_http_query::Client;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, ClientBuilder, Response, StatusCode, Url};
+use reqwest::{Response, StatusCode};
 use tokio::time::Instant;
 
-use super::answer::{self, Answer, Arriving, Labelled};
+use super::answer::{self, Answer, Arriving, ArrivingLabels, Labelled, Labels};
 use super::config::PrometheusConfig;
 use super::error::PrometheusError;
-use super::points::{Span, split};
+use super::points::{Span, split, split_between};
 use crate::Lookback;
 
+use connection::{base_url, builder};
+
+pub(super) use connection::without_credentials;
 pub(super) use metadata::Metadata;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Steps of a query that loads much: a day of minutes.
 const SMALL_PART: usize = 1_440;
 
@@ -36,13 +40,28 @@ pub(super) struct Api {
     pause: Duration,
     /// Of the time, the share in which a question may be open.
     busy_share: f64,
+    asked: Arc<AtomicU64>,
 }
 
 /// One question.
 #[derive(Debug, Clone, Copy, Hash)]
 enum Question<'a> {
-    Instant { query: &'a str, second: i64 },
-    Range { query: &'a str, start: i64, end: i64, step: u32 },
+    Instant {
+        query: &'a str,
+        second: i64,
+    },
+    Range {
+        query: &'a str,
+        start: i64,
+        end: i64,
+        step: u32,
+    },
+    /// Which series there are.
+    Series {
+        selectors: &'a [String],
+        start: i64,
+        end: i64,
+    },
 }
 
 /// How an attempt ended that did not succeed.
@@ -57,20 +76,11 @@ impl Api {
     pub(super) fn connect(config: &PrometheusConfig) -> Result<Self, PrometheusError> {
         mora_runtime::install_crypto_provider();
         let url = base_url(&config.url)?;
-        let mut builder = reqwest::Client::builder()
-            .default_headers(headers(config)?)
-            .timeout(Duration::from_secs(config.timeout_seconds.max(1)))
-            .connect_timeout(CONNECT_TIMEOUT);
-        if config.tunnel.as_ref().is_some_and(|tunnel| tunnel.is_local()) {
-            // A proxy of the environment knows nothing of this machine's ports, and must not learn the secret.
-            builder = builder.no_proxy();
-        }
         let setting = |key: &str, error: &(dyn std::error::Error + 'static)| {
             PrometheusError::Setting { key: key.to_owned(), problem: with_causes(error) }
         };
-        let http = trusting(builder, config, &url)?
-            .build()
-            .map_err(|error| setting("source.prometheus", &error))?;
+        let http =
+            builder(config, &url)?.build().map_err(|error| setting("source.prometheus", &error))?;
         let client = Client::from(http, url.as_str().trim_end_matches('/'))
             .map_err(|error| setting("source.prometheus.url", &error))?;
         Ok(Self {
@@ -80,7 +90,13 @@ impl Api {
             attempts: config.retries.saturating_add(1),
             pause: Duration::from_millis(config.retry_pause_milliseconds),
             busy_share: busy_share(config)?,
+            asked: Arc::default(),
         })
+    }
+
+    /// How often it was asked, with every part and every repetition.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// What `query` is at every step of `lookback`.
@@ -108,9 +124,28 @@ impl Api {
         lookback: &Lookback,
         most: usize,
     ) -> Result<Vec<Labelled>, PrometheusError> {
+        self.range_over(query, split(lookback, most), lookback.step).await
+    }
+
+    /// What `query` is every `step` from `start` to `end`, in seconds since the Unix epoch, both included.
+    pub(super) async fn range_between(
+        &self,
+        query: &str,
+        (start, end): (i64, i64),
+        step: Step,
+    ) -> Result<Vec<Labelled>, PrometheusError> {
+        self.range_over(query, split_between((start, end), step, self.max_points), step).await
+    }
+
+    async fn range_over(
+        &self,
+        query: &str,
+        spans: Vec<Span>,
+        step: Step,
+    ) -> Result<Vec<Labelled>, PrometheusError> {
         let mut parts = Vec::new();
-        for Span { start, end } in split(lookback, most) {
-            let question = Question::Range { query, start, end, step: lookback.step.seconds() };
+        for Span { start, end } in spans {
+            let question = Question::Range { query, start, end, step: step.seconds() };
             parts.extend(self.ask(question).await?);
         }
         Ok(answer::stitch(parts))
@@ -123,6 +158,18 @@ impl Api {
         time: Timestamp,
     ) -> Result<Vec<Labelled>, PrometheusError> {
         self.ask(Question::Instant { query, second: time.as_second() }).await
+    }
+
+    /// The labels of the series that one of `selectors` matches and that had a sample between `from` and `to`.
+    pub(super) async fn series(
+        &self,
+        selectors: &[String],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Labels>, PrometheusError> {
+        let (start, end) = (from.as_second(), to.as_second());
+        let found = self.ask(Question::Series { selectors, start, end }).await?;
+        Ok(found.into_iter().map(|series| series.labels).collect())
     }
 
     async fn ask(&self, question: Question<'_>) -> Result<Vec<Labelled>, PrometheusError> {
@@ -148,21 +195,43 @@ impl Api {
     }
 
     async fn attempt(&self, question: Question<'_>, attempt: u32) -> Result<Answer, Failure> {
-        let response = match question {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let response = self.send(question, attempt).await?;
+        let status = response.status();
+        if status.is_success() {
+            return match question {
+                Question::Series { .. } => self.label_sets(response, attempt).await,
+                Question::Instant { .. } | Question::Range { .. } => {
+                    self.answer(response, attempt).await
+                }
+            };
+        }
+        let body = response.bytes().await.map_err(|error| self.unreachable(attempt, error))?;
+        Err(self.failed(question, attempt, status, &body))
+    }
+
+    async fn send(&self, question: Question<'_>, attempt: u32) -> Result<Response, Failure> {
+        let sent = match question {
             Question::Instant { query, second } => {
                 self.client.query(query).at(second).get_raw().await
             }
             Question::Range { query, start, end, step } => {
                 self.client.query_range(query, start, end, f64::from(step)).get_raw().await
             }
+            Question::Series { selectors, start, end } => {
+                let mut url = self.client.base_url().clone();
+                url.set_path(&format!("{}/api/v1/series", url.path().trim_end_matches('/')));
+                let selectors = selectors.iter().map(|selector| ("match[]", selector.as_str()));
+                url.query_pairs_mut()
+                    .extend_pairs(selectors)
+                    .append_pair("start", &start.to_string())
+                    .append_pair("end", &end.to_string());
+                let sent = self.client.inner().get(url).send().await;
+                // The address holds all that was asked, which is long.
+                return sent.map_err(|error| self.unreachable(attempt, error.without_url()));
+            }
         };
-        let response = response.map_err(|error| self.unreachable(attempt, error))?;
-        let status = response.status();
-        if status.is_success() {
-            return self.answer(response, attempt).await;
-        }
-        let body = response.bytes().await.map_err(|error| self.unreachable(attempt, error))?;
-        Err(self.failed(question, attempt, status, &body))
+        sent.map_err(|error| self.unreachable(attempt, error))
     }
 
     async fn answer(&self, mut response: Response, attempt: u32) -> Result<Answer, Failure> {
@@ -176,6 +245,21 @@ impl Api {
             arriving.feed(&piece).map_err(refuse)?;
         }
         arriving.finish().map_err(refuse)
+    }
+
+    async fn label_sets(&self, mut response: Response, attempt: u32) -> Result<Answer, Failure> {
+        let refuse = |problem| {
+            Failure::Final(PrometheusError::NotPrometheus { url: self.url.clone(), problem })
+        };
+        let mut arriving = ArrivingLabels::default();
+        while let Some(piece) =
+            response.chunk().await.map_err(|error| self.unreachable(attempt, error))?
+        {
+            arriving.feed(&piece).map_err(refuse)?;
+        }
+        let found = arriving.finish().map_err(refuse)?;
+        let series = found.into_iter().map(|labels| Labelled { labels, samples: Vec::new() });
+        Ok(Answer { series: series.collect(), warnings: Vec::new() })
     }
 
     fn unreachable(
@@ -226,9 +310,10 @@ impl Api {
 }
 
 impl Question<'_> {
-    const fn query(&self) -> &str {
+    fn query(&self) -> &str {
         match self {
             Self::Instant { query, .. } | Self::Range { query, .. } => query,
+            Self::Series { selectors, .. } => selectors.first().map_or("", String::as_str),
         }
     }
 }
@@ -262,108 +347,6 @@ fn pause(first: Duration, attempt: u32, random: u64) -> Duration {
     doubled.min(LONGEST_PAUSE).mul_f64(fraction)
 }
 
-fn base_url(text: &str) -> Result<Url, PrometheusError> {
-    if text.is_empty() {
-        return Err(PrometheusError::NoUrl);
-    }
-    let refuse = |problem: String| PrometheusError::Url { url: without_credentials(text), problem };
-    let url: Url = text.parse().map_err(|error| refuse(format!("{error}")))?;
-    match url.scheme() {
-        "http" | "https" if url.has_host() => Ok(url),
-        other => Err(refuse(format!("it starts with `{other}:` and not with http:// or https://"))),
-    }
-}
-
-/// `url` as it may be shown.
-pub(super) fn without_credentials(url: &str) -> String {
-    let Ok(mut parsed) = url.parse::<Url>() else {
-        // What cannot be taken apart is cut off after all that could be a password.
-        return url.rsplit_once('@').map_or(url, |(_, address)| address).to_owned();
-    };
-    // Both fail only where a URL cannot have credentials, and then there is nothing to hide.
-    let _password = parsed.set_password(None);
-    let _username = parsed.set_username("");
-    parsed.to_string().trim_end_matches('/').to_owned()
-}
-
-fn trusting(
-    builder: ClientBuilder,
-    config: &PrometheusConfig,
-    url: &Url,
-) -> Result<ClientBuilder, PrometheusError> {
-    const KEY: &str = "source.prometheus.ca_file";
-    match &config.ca_file {
-        Some(path) => {
-            let pem = read(path, KEY)?;
-            let certificates = Certificate::from_pem_bundle(pem.as_bytes()).map_err(|error| {
-                PrometheusError::Setting { key: KEY.to_owned(), problem: with_causes(&error) }
-            })?;
-            Ok(builder.tls_certs_only(certificates))
-        }
-        // Plain HTTP must work where the system has no certificates, as in an image with nothing else in it.
-        None if url.scheme() == "http" => Ok(builder.tls_certs_only([])),
-        None => Ok(builder),
-    }
-}
-
-fn headers(config: &PrometheusConfig) -> Result<HeaderMap, PrometheusError> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &config.headers {
-        let key = || format!("source.prometheus.headers.{name}");
-        let refuse = |problem: String| PrometheusError::Setting { key: key(), problem };
-        let header = HeaderName::try_from(name).map_err(|error| refuse(error.to_string()))?;
-        let value = HeaderValue::from_str(value.reveal());
-        let mut value = value.map_err(|error| refuse(error.to_string()))?;
-        // Some gateways take a key in a header of their own.
-        value.set_sensitive(true);
-        headers.insert(header, value);
-    }
-    if let Some((key, credentials)) = credentials(config)? {
-        let mut value = HeaderValue::from_str(&credentials).map_err(|error| {
-            PrometheusError::Setting { key: key.to_owned(), problem: error.to_string() }
-        })?;
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
-    }
-    Ok(headers)
-}
-
-/// The value of the `Authorization` header and the key it comes from.
-fn credentials(
-    config: &PrometheusConfig,
-) -> Result<Option<(&'static str, String)>, PrometheusError> {
-    const TOKEN_FILE: &str = "source.prometheus.bearer_token_file";
-    const PASSWORD_FILE: &str = "source.prometheus.basic_auth.password_file";
-    match (&config.bearer_token, &config.bearer_token_file, &config.basic_auth) {
-        (None, None, None) => Ok(None),
-        (Some(token), None, None) => {
-            Ok(Some(("source.prometheus.bearer_token", format!("Bearer {}", token.reveal()))))
-        }
-        (None, Some(path), None) => {
-            Ok(Some((TOKEN_FILE, format!("Bearer {}", read(path, TOKEN_FILE)?.trim()))))
-        }
-        (None, None, Some(basic)) => {
-            let password = read(&basic.password_file, PASSWORD_FILE)?;
-            let pair = format!("{}:{}", basic.username, password.trim_end_matches(['\r', '\n']));
-            Ok(Some((PASSWORD_FILE, format!("Basic {}", base64_of(&pair)))))
-        }
-        _ => Err(PrometheusError::SeveralCredentials),
-    }
-}
-
-fn base64_of(text: &str) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(text)
-}
-
-fn read(path: &Path, key: &'static str) -> Result<String, PrometheusError> {
-    std::fs::read_to_string(path).map_err(|source| PrometheusError::File {
-        path: path.to_owned(),
-        key,
-        source,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,15 +370,5 @@ mod tests {
             let error = busy_share(&config).unwrap_err().to_string();
             assert!(error.contains("source.prometheus.busy_share"), "{error}");
         }
-    }
-
-    #[test]
-    fn credentials_in_an_address_are_not_shown() {
-        assert_eq!(
-            without_credentials("https://me:secret@example.org/prom/"),
-            "https://example.org/prom"
-        );
-        assert_eq!(without_credentials("not an address"), "not an address");
-        assert_eq!(without_credentials("http://me:secret@no host/"), "no host/");
     }
 }

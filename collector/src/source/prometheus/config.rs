@@ -104,7 +104,8 @@ impl PrometheusConfig {
     }
 
     /// The address as it may be shown: without credentials, and of a way that was found where it leads instead.
-    pub(super) fn shown(&self) -> String {
+    #[must_use]
+    pub fn shown(&self) -> String {
         match &self.tunnel {
             Some(tunnel) => tunnel.shown().to_owned(),
             None => without_credentials(&self.url),

@@ -1,5 +1,7 @@
 //! Splitting a lookback into queries that Prometheus does not refuse.
 
+use mora_core::Step;
+
 use crate::Lookback;
 
 /// The first and the last instant of one query, both evaluated, in seconds since the Unix epoch.
@@ -11,9 +13,17 @@ pub(super) struct Span {
 
 /// The steps of `lookback` in spans of at most `max_points` steps, each step in exactly one.
 pub(super) fn split(lookback: &Lookback, max_points: usize) -> Vec<Span> {
-    let width = i64::from(lookback.step.seconds());
     let first = lookback.first_second();
-    let (steps, most) = (lookback.steps(), max_points.max(1));
+    let last = first + i64::from(lookback.step.seconds()) * (lookback.steps() as i64 - 1);
+    split_between((first, last), lookback.step, max_points)
+}
+
+/// The steps from `first` to `last`, both included, in spans of at most `max_points` steps, each step in exactly one; none
+/// where `last` is before `first`.
+pub(super) fn split_between((first, last): (i64, i64), step: Step, max_points: usize) -> Vec<Span> {
+    let width = i64::from(step.seconds());
+    let steps = usize::try_from((last - first).div_euclid(width) + 1).unwrap_or(0);
+    let most = max_points.max(1);
     let second = |index: usize| first + width * index as i64;
     let span =
         |from: usize| Span { start: second(from), end: second((from + most).min(steps) - 1) };
@@ -24,7 +34,6 @@ pub(super) fn split(lookback: &Lookback, max_points: usize) -> Vec<Span> {
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use mora_core::Step;
     use proptest::prelude::*;
 
     fn lookback(from: i64, to: i64, step: u32) -> Lookback {

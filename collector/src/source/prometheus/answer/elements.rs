@@ -1,12 +1,16 @@
 //! Cutting an answer into its series while it arrives.
 
-/// Depth of brackets at which the series of an answer are: `{"data":{"result":[{...},{...}]}}`.
-const SERIES_DEPTH: usize = 4;
+/// The brackets in which the series of an answer to a query are: `{"data":{"result":[{...},{...}]}}`.
+pub(super) const OF_QUERY: &[u8] = b"{{[";
+/// The brackets in which label sets are: `{"data":[{...},{...}]}`.
+pub(super) const OF_LABELS: &[u8] = b"{[";
 
 /// Splits the text of an answer into series and what surrounds them, in pieces of any size, so that only one series is in
 /// memory as text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Elements {
+    /// The open brackets between series.
+    between: &'static [u8],
     /// The text around the series, with an empty list in their place.
     around: Vec<u8>,
     /// The series that has begun.
@@ -18,6 +22,18 @@ pub(super) struct Elements {
 }
 
 impl Elements {
+    /// None yet; `between` are the open brackets between series.
+    pub(super) const fn new(between: &'static [u8]) -> Self {
+        Self {
+            between,
+            around: Vec::new(),
+            element: Vec::new(),
+            open: Vec::new(),
+            in_text: false,
+            escaped: false,
+        }
+    }
+
     /// Takes the next `piece` and calls `each` with every series that ends in it; stops at what `each` fails with.
     pub(super) fn feed<E>(
         &mut self,
@@ -61,7 +77,7 @@ impl Elements {
             }
         }
         let rest = &piece[from..];
-        if self.open.len() >= SERIES_DEPTH && self.open[2] == b'[' {
+        if self.open.len() > self.between.len() && self.open.starts_with(self.between) {
             self.element.extend_from_slice(rest);
         } else {
             self.around.extend_from_slice(rest);
@@ -85,7 +101,7 @@ impl Elements {
     }
 
     fn is_between_series(&self) -> bool {
-        self.open == *b"{{["
+        self.open == self.between
     }
 
     fn begins_series(&self, byte: u8) -> bool {
@@ -100,7 +116,7 @@ mod tests {
 
     /// The series in `text`, which comes in pieces of `width` bytes, and what is around them.
     fn cut(text: &str, width: usize) -> (Vec<String>, String) {
-        let mut elements = Elements::default();
+        let mut elements = Elements::new(OF_QUERY);
         let mut found = Vec::new();
         for piece in text.as_bytes().chunks(width) {
             let each = |element: &[u8]| {
@@ -131,10 +147,26 @@ mod tests {
     }
 
     #[test]
+    fn label_sets_are_found_one_level_higher() {
+        let mut elements = Elements::new(OF_LABELS);
+        let mut found = Vec::new();
+        let text = br#"{"status":"success","data":[{"a":"]"},{"b":"}"}]}"#;
+        for piece in text.chunks(3) {
+            let each = |element: &[u8]| {
+                found.push(String::from_utf8(element.to_vec()).unwrap());
+                Ok::<(), ()>(())
+            };
+            elements.feed(piece, each).unwrap();
+        }
+        assert_eq!(found, [r#"{"a":"]"}"#, r#"{"b":"}"}"#]);
+        assert_eq!(elements.around(), br#"{"status":"success","data":[]}"#);
+    }
+
+    #[test]
     fn what_is_no_answer_is_around_and_an_answer_that_breaks_off_is_known() {
         let (found, around) = cut("<html>{log in}", 3);
         assert_eq!((found.len(), around.as_str()), (0, "<html>{log in}"));
-        let mut elements = Elements::default();
+        let mut elements = Elements::new(OF_QUERY);
         let broken = br#"{"data":{"result":[{"metric":{}"#;
         elements.feed(broken, |_| Ok::<(), ()>(())).unwrap();
         assert!(elements.is_broken());

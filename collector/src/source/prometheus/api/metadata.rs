@@ -1,7 +1,5 @@
 //! What Prometheus says of itself and of the names it holds, beside the answers to queries.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use mora_runtime::with_causes;
 use reqwest::{Client, Url};
@@ -9,14 +7,15 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::answer;
-use super::{CONNECT_TIMEOUT, PrometheusConfig, PrometheusError, base_url, headers, trusting};
-use super::{StatusCode, without_credentials};
+use super::{PrometheusConfig, PrometheusError, StatusCode, base_url, builder};
 
 /// A connection for questions that are not queries; each is asked once.
 #[derive(Clone)]
 pub(in super::super) struct Metadata {
     client: Client,
     base: Url,
+    /// The address as it may be shown.
+    shown: String,
 }
 
 /// What answers, as far as it tells.
@@ -45,17 +44,11 @@ impl Metadata {
     pub(in super::super) fn connect(config: &PrometheusConfig) -> Result<Self, PrometheusError> {
         mora_runtime::install_crypto_provider();
         let base = base_url(&config.url)?;
-        let builder = Client::builder()
-            .default_headers(headers(config)?)
-            .timeout(Duration::from_secs(config.timeout_seconds.max(1)))
-            .connect_timeout(CONNECT_TIMEOUT);
-        let client = trusting(builder, config, &base)?.build().map_err(|error| {
-            PrometheusError::Setting {
-                key: "source.prometheus".to_owned(),
-                problem: with_causes(&error),
-            }
+        let client = builder(config, &base)?.build().map_err(|error| PrometheusError::Setting {
+            key: "source.prometheus".to_owned(),
+            problem: with_causes(&error),
         })?;
-        Ok(Self { client, base })
+        Ok(Self { client, base, shown: config.shown() })
     }
 
     /// The names of the metrics that match `selector` and had a sample between `from` and `to`; the index decides, so
@@ -80,7 +73,7 @@ impl Metadata {
     pub(in super::super) async fn time(&self) -> Result<f64, PrometheusError> {
         let scalar: Scalar = self.get("/api/v1/query", &[("query", "time()")]).await?;
         scalar.result.1.parse().map_err(|_| PrometheusError::NotPrometheus {
-            url: without_credentials(self.base.as_str()),
+            url: self.shown.clone(),
             problem: format!("it is `{}` there when it is asked for the time", scalar.result.1),
         })
     }
@@ -96,7 +89,7 @@ impl Metadata {
             url.query_pairs_mut().extend_pairs(parameters);
         }
         let unreachable = |error: reqwest::Error| PrometheusError::Unreachable {
-            url: without_credentials(self.base.as_str()),
+            url: self.shown.clone(),
             attempts: 1,
             source: Box::new(error.without_url()),
         };
@@ -112,7 +105,7 @@ impl Metadata {
         status: StatusCode,
         body: &[u8],
     ) -> Result<T, PrometheusError> {
-        let url = without_credentials(self.base.as_str());
+        let url = self.shown.clone();
         match status {
             StatusCode::UNAUTHORIZED => return Err(PrometheusError::Unauthorized { url }),
             StatusCode::FORBIDDEN => return Err(PrometheusError::Forbidden { url }),
