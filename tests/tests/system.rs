@@ -40,6 +40,8 @@ mod pipeline;
 mod prometheus;
 #[path = "system/recommend.rs"]
 mod recommend;
+#[path = "system/refusals.rs"]
+mod refusals;
 #[path = "system/secrets.rs"]
 mod secrets;
 #[path = "system/security.rs"]
