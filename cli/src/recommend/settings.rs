@@ -198,7 +198,7 @@ struct OutputArguments {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Whether a table has colours
-    #[arg(long, value_enum)]
+    #[arg(long, visible_alias = "color", value_enum)]
     colour: Option<Colour>,
     /// End with exit code 6 if anything found is at least as urgent
     #[arg(long, value_name = "SEVERITY", value_parser = parsed_severity)]
