@@ -4,7 +4,7 @@ mod table;
 
 use anyhow::Context;
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use mora_collector::{Diagnosis, Lookback, PrometheusSource, State};
 use mora_coordinator::Format;
 use mora_core::Step;
@@ -25,13 +25,11 @@ pub(crate) struct DoctorArguments {
 
 /// Runs the command; what was found goes to standard output.
 pub(crate) async fn doctor(arguments: DoctorArguments) -> anyhow::Result<Exit> {
-    let config = layered(&arguments.source)?.with_prometheus()?;
-    let prometheus = config.prometheus.clone();
-    let prometheus = prometheus.located(config.cluster.context.as_deref()).await?;
+    let config = layered(&arguments.source)?.resolved().await?;
     let step = Step::from_seconds(config.step_seconds).unwrap_or(Step::MINUTE);
-    let to = step.floor(arguments.source.at.unwrap_or_else(Timestamp::now));
-    let from = to - SignedDuration::from_hours(i64::from(config.lookback_hours));
-    let source = PrometheusSource::new(prometheus)?;
+    let to = step.floor(config.now());
+    let from = to - config.lookback();
+    let source = PrometheusSource::new(config.prometheus.clone())?;
     say(&format!("looking at {} h of history up to {to}", config.lookback_hours));
     let diagnosis = source.diagnose(&Lookback { from, to, step }, Timestamp::now).await;
     print!("{}", written(&diagnosis, arguments.output)?);

@@ -16,7 +16,7 @@ use mora_kubernetes::Cluster;
 use mora_model_worker::WorkerConfig;
 use mora_planning::Policy;
 use mora_runtime::{TlsConfig, WorkerEndpoints, default_config_file, load_config};
-use mora_scan::{Glob, KrrSettings, Prices, Selection, Severity, StatisticalSettings};
+use mora_scan::{Glob, KrrSettings, Prices, Selection, Severity, StatisticalSettings, WeekHours};
 use serde::{Deserialize, Serialize};
 
 use crate::embedded::EmbeddedWorkers;
@@ -104,7 +104,7 @@ pub(crate) struct RecommendConfig {
     /// The settings of `krr`.
     pub(crate) krr: KrrSettings,
     /// Hours of the week that count, UTC.
-    pub(crate) hours: Vec<String>,
+    pub(crate) hours: Option<WeekHours>,
     /// What resources cost.
     pub(crate) cost: Prices,
     /// What is written and where.
@@ -138,7 +138,7 @@ impl Default for RecommendConfig {
             strategy: StrategyName::default(),
             statistical: StatisticalSettings::default(),
             krr: KrrSettings::default(),
-            hours: Vec::new(),
+            hours: None,
             cost: Prices::default(),
             output: OutputConfig::default(),
             fail_on: None,

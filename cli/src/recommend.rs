@@ -15,7 +15,7 @@ use mora_runtime::Exit;
 use mora_scan::{ClusterRows, Severity, assemble};
 
 pub(crate) use self::asking::ScanConfig;
-use self::scan::{Scanned, scan};
+use self::scan::scan;
 use self::settings::Format;
 pub(crate) use self::settings::{OutputConfig, RecommendArguments, StrategyName};
 use crate::gather::RecommendConfig;
@@ -97,7 +97,7 @@ fn write(config: &RecommendConfig, found: Vec<Found>, now: Timestamp) -> anyhow:
         }
         return written::write_plan(&config.output, &plan);
     }
-    let settings = scan::query_settings(config, now)?;
+    let settings = scan::query_settings(config, now);
     let clusters = found.into_iter().map(|found| found.rows).collect();
     let shown = (&config.selection, &config.cost);
     let report = assemble(clusters, scan::strategy_used(config), &settings, shown, now);

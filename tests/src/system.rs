@@ -111,11 +111,15 @@ impl System {
     }
 }
 
-/// Runs the command `mora` with `arguments`.
+/// Runs the command `mora` with `arguments`, where there is neither a kubeconfig nor a configuration file of the user's.
 ///
 /// Fails when the binary is missing or cannot be started.
 pub fn mora(arguments: &[&str]) -> Result<Output, SystemError> {
-    Ok(Command::new(binary("mora")?).args(arguments).output()?)
+    let mut command = Command::new(binary("mora")?);
+    for name in ["KUBECONFIG", "XDG_CONFIG_HOME", "HOME"] {
+        command.env(name, "/nonexistent");
+    }
+    Ok(command.args(arguments).output()?)
 }
 
 /// The recorded workloads with enough history to be forecast.

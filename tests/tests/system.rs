@@ -4,6 +4,8 @@
 mod backtest;
 #[path = "system/bad_input.rs"]
 mod bad_input;
+#[path = "system/book.rs"]
+mod book;
 #[path = "system/call_graph.rs"]
 mod call_graph;
 #[path = "system/catalogue.rs"]

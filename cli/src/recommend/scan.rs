@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
 use jiff::Timestamp;
 use mora_collector::{PrometheusApi, PrometheusConfig};
-use mora_core::{Inventory, Step};
+use mora_core::Inventory;
 use mora_kubernetes::{Cluster, InventoryScope};
 use mora_scan::{
-    ClusterRows, Glob, KrrStrategy, Observed, QuerySettings, ScannedCluster, Strategy, StrategyUsed, WeekHours, rows,
+    ClusterRows, Glob, Observed, QuerySettings, ScannedCluster, Strategy, StrategyUsed, rows,
 };
 
-use super::asking::{Asked, ask_all};
+use super::asking::{Asked, ScanConfig, ask_all};
 use super::seen::inventory_seen;
 use super::settings::StrategyName;
 use crate::gather::{AUTO, NO_PROMETHEUS, RecommendConfig, is_cluster_known};
@@ -35,7 +34,7 @@ pub(super) async fn scan(
     context: Option<String>,
     now: Timestamp,
 ) -> anyhow::Result<Scanned> {
-    let settings = query_settings(config, now)?;
+    let settings = query_settings(config, now);
     let cluster = match asks_cluster(config)? {
         true => Some(Cluster::connect(context.as_deref()).await?),
         false => None,
@@ -54,7 +53,7 @@ pub(super) async fn scan(
         inventory.items.len(),
         config.lookback_hours
     ));
-    let asked = Asked { api: &api, settings: &settings, inventory: &inventory, scan: config.scan };
+    let asked = Asked { api: &api, settings: &settings, inventory: &inventory, scan: &config.scan };
     let observed = ask_all(asked, config.output.has_plots()).await?;
     let context = match (&cluster, context) {
         (None, _) => None,
@@ -123,29 +122,23 @@ async fn located(
 pub(super) fn query_settings(
     config: &RecommendConfig,
     now: Timestamp,
-) -> anyhow::Result<QuerySettings> {
+) -> QuerySettings {
     let strategy = strategy(config);
-    let hours = match &config.hours[..] {
-        [] => None,
-        stated => Some(stated.join(", ").parse::<WeekHours>().context("the hours of --hours or the key `hours` cannot be used")?),
+    let step = match config.strategy == StrategyName::Krr {
+        true => config.scan.krr_step_seconds,
+        false => config.scan.step_seconds,
     };
-    let seconds = |seconds: u32, fallback| Step::from_seconds(seconds).unwrap_or(fallback);
-    let step = match strategy.dialect().is_krr() {
-        // The spacing KRR asks for, unless it is told otherwise.
-        true => seconds(config.scan.krr_step_seconds, Step::MINUTE),
-        false => seconds(config.scan.step_seconds, Step::MINUTE),
-    };
-    Ok(QuerySettings {
+    QuerySettings {
         dialect: strategy.dialect(),
         at: now,
         lookback: config.lookback(),
-        step,
-        scrape_interval: seconds(config.prometheus.scrape_interval_seconds, Step::MINUTE),
+        step: ScanConfig::step(step),
+        scrape_interval: ScanConfig::step(config.prometheus.scrape_interval_seconds),
         cpu_quantile: strategy.cpu_quantile(),
-        hours,
+        hours: config.hours,
         cluster: config.scan.cluster_label(),
         oom_kills: strategy.asks_oom_kills(),
-    })
+    }
 }
 
 fn strategy(config: &RecommendConfig) -> Strategy {
@@ -168,8 +161,8 @@ pub(super) fn strategy_used(config: &RecommendConfig) -> StrategyUsed {
     // What was read from a file can be written.
     flatten(&mut parameters, String::new(), &values.unwrap_or_default());
     parameters.insert("lookback_hours".to_owned(), config.lookback_hours.to_string());
-    if !config.hours.is_empty() {
-        parameters.insert("hours".to_owned(), config.hours.join(", "));
+    if let Some(hours) = config.hours {
+        parameters.insert("hours".to_owned(), hours.to_string());
     }
     StrategyUsed { name: name.to_owned(), parameters }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use mora_core::{Bytes, Millicores, OwnerKind};
 use mora_rendering::OutputFormat;
-use mora_scan::{Glob, KrrStrategy, Severity, SortBy};
+use mora_scan::{Glob, KrrStrategy, Severity, SortBy, WeekHours};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::gather::{RecommendConfig, SourceArguments, layered};
@@ -177,9 +177,9 @@ struct RuleArguments {
     /// Smallest memory request, as in 16Mi
     #[arg(long, value_name = "QUANTITY")]
     memory_min: Option<Bytes>,
-    /// Hours of the week that count, UTC, as in `Mon-Fri 08:00-18:00`; may be repeated
+    /// Hours of the week that count, UTC, as in `Mon-Fri 08-18`; several separated by commas
     #[arg(long, value_name = "HOURS")]
-    hours: Vec<String>,
+    hours: Option<WeekHours>,
     /// Which strategy of KRR, with --strategy krr
     #[arg(long, value_parser = parsed_krr, value_name = "simple|simple_limit")]
     krr_strategy: Option<KrrStrategy>,
@@ -246,7 +246,7 @@ impl RuleArguments {
         lay(&mut config.krr.cpu_percentile, self.cpu_percentile);
         lay(&mut config.krr.memory_buffer_percentage, self.memory_margin);
         lay(&mut config.krr.strategy, self.krr_strategy);
-        lay_all(&mut config.hours, self.hours);
+        config.hours = self.hours.or(config.hours.take());
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) fn write_plan(output: &OutputConfig, plan: &Plan) -> anyhow::Result<(
 /// Columns of the terminal: what `COLUMNS` says, else what the terminal says.
 fn width() -> Option<u16> {
     let stated = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    stated.or_else(mora_rendering::terminal_width)
+    stated.or_else(|| comfy_table::Table::new().width())
 }
 
 /// The command as it was called, without what may be secret.

@@ -1,11 +1,14 @@
 //! Whose a pod is, also one that is gone.
 
 mod names;
+mod seen;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use mora_core::{Inventory, OwnerKind, OwnerRef};
+
+pub use seen::SeenPods;
 
 use names::{controlled_by, ordinal_of, scheduled_by, without_generated};
 

@@ -11,11 +11,12 @@ mod observed;
 mod queries;
 mod report;
 mod selection;
+mod settings_error;
 mod severity;
 mod strategy;
 
 pub use assemble::{ClusterRows, assemble, row, rows, summary};
-pub use attribution::{Labels, Owners};
+pub use attribution::{Labels, Owners, SeenPods};
 pub use cost::Prices;
 pub use glob::Glob;
 pub use observed::{Answers, ContainerObserved, Observed, PodObserved};
@@ -27,6 +28,7 @@ pub use report::{
     SCHEMA, ScanReport, ScannedCluster, StrategyUsed, Summary, Totals,
 };
 pub use selection::{Selection, SortBy, UnknownSort};
+pub use settings_error::SettingsError;
 pub use severity::{Severity, SeverityRule};
 pub use strategy::{
     Advice, Advised, Case, KrrSettings, KrrStrategy, LimitPolicy, LimitRule, StatisticalSettings,

@@ -85,6 +85,15 @@ impl Strategy {
         }
     }
 
+    /// Whether kills for lack of memory are asked for.
+    #[must_use]
+    pub const fn asks_oom_kills(&self) -> bool {
+        match self {
+            Self::Statistical(_) => true,
+            Self::Krr(settings) => settings.use_oomkill_data,
+        }
+    }
+
     /// The quantile of CPU to ask Prometheus for, above 0 and up to 1.
     #[must_use]
     pub fn cpu_quantile(&self) -> f64 {

@@ -1,11 +1,14 @@
 //! The numbers of Robusta KRR, its peculiarities included.
 
+#[cfg(test)]
+mod tests;
 mod text;
 
 use mora_core::{Bytes, ContainerRole, Millicores, OwnerAutoscaler};
 use serde::{Deserialize, Serialize};
 
 use super::{Advice, Advised, Case};
+use crate::settings_error::{SettingsError, check_margin, check_percentile};
 use crate::observed::ContainerObserved;
 use crate::{Proposed, Severity};
 
@@ -91,6 +94,15 @@ impl KrrResource {
 }
 
 impl KrrSettings {
+    /// Fails with the first setting that is out of its range.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        check_percentile("cpu_percentile", self.cpu_percentile)?;
+        check_percentile("cpu_request", self.cpu_request)?;
+        check_percentile("cpu_limit", self.cpu_limit)?;
+        check_margin("memory_buffer_percentage", self.memory_buffer_percentage)?;
+        check_margin("oom_memory_buffer_percentage", self.oom_memory_buffer_percentage)
+    }
+
     /// CPU in cores and memory in bytes before rounding, from what was observed in all pods.
     #[must_use]
     pub fn unrounded(

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use mora_core::{Bytes, ContainerRole, Millicores, OomRule, OwnerAutoscaler};
 use serde::{Deserialize, Serialize};
 
+use crate::settings_error::{SettingsError, check_margin, check_percentile};
 use super::{Advice, Case, LimitPolicy};
 use crate::observed::{ContainerObserved, PodObserved};
 
@@ -42,6 +43,12 @@ impl Default for StatisticalSettings {
 }
 
 impl StatisticalSettings {
+    /// Fails with the first setting that is out of its range.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        check_percentile("cpu_percentile", self.cpu_percentile)?;
+        check_margin("memory_margin_percent", self.memory_margin_percent)
+    }
+
     /// What to set for the container of `case`.
     pub(super) fn advise(&self, case: Case<'_>) -> Advice {
         let mut notes = Vec::new();

@@ -22,7 +22,7 @@ fn bare(folder: &Path) -> &Path {
 fn without_tools(script: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(root().join("scripts").join(script));
-    command.env("PATH", bare(folder.path())).output().unwrap()
+    command.env("PATH", bare(folder.path())).env("XDG_CACHE_HOME", folder.path()).output().unwrap()
 }
 
 #[test]
@@ -35,6 +35,7 @@ fn without_its_tools_a_script_says_what_to_install_and_fails() {
         ("mora-up", &["kubectl is missing; install it"]),
         ("status", &["kubectl is missing; install it"]),
         ("certificates", &["openssl is missing; install"]),
+        ("book", &["mdbook is missing; install it", "cargo install mdbook"]),
     ];
     for (script, expected) in cases {
         let output = without_tools(script);

@@ -1,0 +1,83 @@
+//! What was found as a plan, which `mora apply` puts in force.
+
+use jiff::Timestamp;
+use mora_core::{
+    Justification, Limit, Limits, Plan, PlanStatus, Recommendation, Source, Step, Target,
+    WorkloadRef,
+};
+use mora_scan::{Change, Proposed, Row};
+
+use super::Found;
+
+/// The plan of forecasts, or else one of what usage alone recommends.
+///
+/// Fails when several clusters were scanned: a plan is for one.
+pub(super) fn plan(mut found: Vec<Found>, now: Timestamp) -> anyhow::Result<Plan> {
+    anyhow::ensure!(found.len() == 1, "a plan is for one cluster; give one --context");
+    let Found { rows, plan } = found.remove(0);
+    if let Some(plan) = plan {
+        return Ok(plan);
+    }
+    let planned = rows.rows.iter().filter_map(recommendation);
+    let mut recommendations: Vec<Recommendation> = planned.collect();
+    recommendations.sort_by(|a, b| (&a.workload, &a.container).cmp(&(&b.workload, &b.container)));
+    let mut warnings = rows.warnings;
+    let left_out = rows.rows.len() - recommendations.len();
+    if left_out > 0 {
+        warnings.push(format!(
+            "{left_out} containers are not in the plan: nothing is recommended for them, or plans do not know the kind of their owner"
+        ));
+    }
+    Ok(Plan {
+        schema: 1,
+        id: format!("scan-{}", now.strftime("%Y%m%dT%H%M%SZ")),
+        created_at: now,
+        status: PlanStatus::Complete,
+        start: Step::HOUR.floor(now),
+        slot: Step::HOUR,
+        policy: None,
+        capacity: None,
+        recommendations,
+        cuts: Vec::new(),
+        violations: Vec::new(),
+        warnings,
+    })
+}
+
+/// `None` for a row without requests, and for an owner whose kind plans do not know.
+fn recommendation(row: &Row) -> Option<Recommendation> {
+    let workload: WorkloadRef = row.owner().workload()?;
+    Some(Recommendation {
+        workload,
+        container: row.container.clone(),
+        replicas: row.replicas,
+        cpu: target(row.cpu.request)?,
+        memory: target(row.memory.request)?,
+        limits: Limits { cpu: limit(row.cpu.limit), memory: limit(row.memory.limit) },
+        autoscaler: None,
+        schedule: Vec::new(),
+        source: Source::Statistical,
+        justification: Justification { notes: row.notes.clone(), ..Justification::default() },
+        decision: None,
+    })
+}
+
+fn target<Q: Copy>(change: Change<Q>) -> Option<Target<Q>> {
+    let target = change.recommended.value()?;
+    Some(Target {
+        current: change.current,
+        target,
+        lower_bound: target,
+        upper_bound: target,
+        uncapped_target: target,
+    })
+}
+
+fn limit<Q: Copy>(change: Change<Q>) -> Limit<Q> {
+    let target = match change.recommended {
+        Proposed::Value(limit) => Some(limit),
+        Proposed::Unset => None,
+        Proposed::Unknown => change.current,
+    };
+    Limit { current: change.current, target }
+}

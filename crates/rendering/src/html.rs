@@ -1,0 +1,150 @@
+//! The report as one page that needs nothing from outside.
+//!
+//! The table is in the page itself and can be read without a script. Sorting, filters and plots are made by a small script out of
+//! a block of data, a plot only when its row is opened. A policy in the page lets nothing but this style and this script in.
+
+mod data;
+mod rows;
+mod series;
+mod summary;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use mora_scan::ScanReport;
+use sha2::{Digest, Sha256};
+
+use crate::text::{minute, provenance};
+use crate::{RenderError, RenderOptions};
+
+const STYLE: &str = include_str!("html/report.css");
+const SCRIPT: &str = include_str!("html/report.js");
+
+/// The whole page.
+pub(crate) fn html(report: &ScanReport, options: &RenderOptions) -> Result<String, RenderError> {
+    let title = title(report);
+    let policy = format!(
+        "default-src 'none'; style-src '{}'; script-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
+        source(STYLE),
+        source(SCRIPT)
+    );
+    let data = data::data(report)?;
+    let mut page =
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n".to_owned();
+    page +=
+        &format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n", escape(&policy));
+    page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
+    page += "<link rel=\"icon\" href=\"data:,\">\n";
+    page += &format!("<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n");
+    page += &format!(
+        "<header><div><h1>{title}</h1>\n<p class=\"about\">{}{}</p></div>\
+         <button id=\"theme\" type=\"button\" hidden>Dark</button></header>\n<main>\n",
+        escape(&provenance(report)),
+        command(options)
+    );
+    page += NO_SCRIPT;
+    page += &summary::cards(report);
+    page += &report.warnings.iter().map(|w| warning(w)).collect::<String>();
+    page += &summary::tools(report);
+    page += &rows::table(report);
+    page += "</main>\n";
+    page += &format!("<footer>Made by MOrA on {}. {LEGEND}</footer>\n", minute(report.created_at));
+    page += &format!("<script type=\"application/json\" id=\"data\">{data}</script>\n");
+    page += &format!("<script>{SCRIPT}</script>\n</body>\n</html>\n");
+    Ok(page)
+}
+
+const NO_SCRIPT: &str = "<noscript><p class=\"warning-text\">Without JavaScript the table below is complete, but it cannot be \
+    sorted or filtered, and limits, notes and the plots of usage are missing.</p></noscript>\n";
+
+const LEGEND: &str = "Requests are those of one replica, sums those of all. <b>?</b>: nothing can be said yet, and what is set \
+    stays. <b>unset</b>: nothing is set, or nothing should be. Times are UTC.";
+
+fn title(report: &ScanReport) -> String {
+    let contexts: Vec<&str> = report.clusters.iter().filter_map(|c| c.context.as_deref()).collect();
+    let of =
+        if contexts.is_empty() { String::new() } else { format!(" of {}", contexts.join(", ")) };
+    escape(&format!("Resource recommendations{of}"))
+}
+
+fn command(options: &RenderOptions) -> String {
+    let command = options.command.as_deref();
+    command.map(|text| format!(" Made by <code>{}</code>", escape(text))).unwrap_or_default()
+}
+
+fn warning(text: &str) -> String {
+    format!("<p class=\"warning-text\"><b>Warning:</b> {}</p>\n", escape(text))
+}
+
+/// The hash by which the page's policy knows a style or a script.
+fn source(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
+}
+
+/// The text with the characters that HTML gives a meaning replaced; other control characters than white space are left out.
+fn escape(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
+        match c {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            '\'' => escaped += "&#39;",
+            c if c.is_control() && !c.is_whitespace() => {}
+            other => escaped.push(other),
+        }
+        escaped
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    fn page() -> String {
+        html(&sample::every_case(), &RenderOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn no_text_from_a_cluster_becomes_markup_or_ends_the_data() {
+        let page = page();
+        assert!(!page.contains("<script>alert"), "markup got in");
+        assert_eq!(page.matches("<script").count(), 2);
+        assert_eq!(page.matches("</script>").count(), 2);
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    }
+
+    #[test]
+    fn nothing_outside_the_page_is_named() {
+        let page = page();
+        let own = page.replace("http://www.w3.org/2000/svg", "");
+        for outside in ["http://", "https://", "src=", "@import", "url(", " style=", " onclick="] {
+            assert!(!own.contains(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn the_policy_knows_the_style_and_the_script_as_they_are_in_the_page() {
+        let page = page();
+        for (start, end) in [("<style>", "</style>"), ("<script>", "</script>")] {
+            let text = page.split_once(start).unwrap().1.split_once(end).unwrap().0;
+            assert!(page.contains(&escape(&source(text))), "{start}");
+        }
+    }
+
+    #[test]
+    fn the_page_of_every_case_is_as_it_was_looked_at() {
+        let own = [(STYLE, "STYLE"), (SCRIPT, "SCRIPT")];
+        let hashes = own.map(|(text, name)| (escape(&source(text)), format!("HASH OF {name}")));
+        let page = own.iter().fold(page(), |page, (text, name)| page.replace(text, name));
+        let page = hashes.iter().fold(page, |page, (hash, name)| page.replace(hash, name));
+        insta::assert_snapshot!("html", page);
+    }
+
+    #[test]
+    fn five_hundred_rows_with_plots_are_a_few_megabytes() {
+        let page = html(&sample::many(500), &RenderOptions::default()).unwrap();
+        assert_eq!(page.matches("<tr class=\"row\"").count(), 500);
+        assert!(page.len() < 4 << 20, "{} bytes", page.len());
+    }
+}
