@@ -48,3 +48,5 @@ mod security;
 mod store;
 #[path = "system/surge.rs"]
 mod surge;
+#[path = "system/tunnel.rs"]
+mod tunnel;

@@ -21,8 +21,7 @@ fn recommend(prometheus: &Prometheus, dataset: &Dataset, more: &[&str]) -> std::
         "--at",
         &at,
     ];
-    let output =
-        mora(&[&fixed[..], more].concat()).unwrap_or_else(|error| panic!("{error}"));
+    let output = mora(&[&fixed[..], more].concat()).unwrap_or_else(|error| panic!("{error}"));
     eprintln!("{}", String::from_utf8_lossy(&output.stderr));
     output
 }
