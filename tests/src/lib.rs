@@ -28,6 +28,6 @@ pub use process::{Process, ProcessError, free_port};
 pub use prometheus::{
     Answered, Measured, Prometheus, PrometheusError, PrometheusServer, QueryError,
 };
-pub use recording::{BoutiqueDay, Origin, Recording, RecordingError};
+pub use recording::{BoutiqueDay, Origin, Recording, RecordingError, shared_data};
 pub use system::{System, SystemError, long_histories, mora};
 pub use watched::Watched;

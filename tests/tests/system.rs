@@ -24,6 +24,8 @@ mod experiments;
 mod faults;
 #[path = "system/graph.rs"]
 mod graph;
+#[path = "system/krr.rs"]
+mod krr;
 #[path = "system/load.rs"]
 mod load;
 #[path = "system/manifests.rs"]

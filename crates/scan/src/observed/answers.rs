@@ -8,8 +8,14 @@ use mora_core::Inventory;
 
 use super::{ContainerObserved, Observed, PodObserved};
 use crate::attribution::{Labels, Owners, Strays};
-use crate::queries::{Dialect, Of, Query, QuerySettings, Shard, Subject, pod_matchers};
+use crate::queries::{Of, Query, QuerySettings, Shard, Subject, pod_matchers};
 use crate::strategy::krr;
+
+/// What is asked for exactly where what is known of it is too little.
+const POINTS: [(Subject, Subject); 2] = [
+    (Subject::CpuPoints, Subject::CpuPointsAtLeast),
+    (Subject::MemoryPoints, Subject::MemoryPointsAtLeast),
+];
 
 /// Answers to the queries of one scan of one cluster, in any order.
 #[derive(Debug)]
@@ -108,8 +114,17 @@ impl Answers {
         let all = self.pods(|_| true).len();
         let settings = &self.settings;
         for matchers in pod_matchers(&self.pods(Held::has_several), all, shards) {
-            let usage = settings.dialect.usage().iter().filter(|subject| subject.is_per_series());
-            queries.extend(usage.map(|subject| settings.query(*subject, Of::Container, &matchers)));
+            let whole = settings.dialect.whole().iter();
+            queries.extend(whole.map(|subject| settings.query(*subject, Of::Container, &matchers)));
+        }
+        for (subject, at_least) in POINTS {
+            let required = f64::from(settings.dialect.points_required());
+            let few = |held: &Held| {
+                !held.has_several() && held.value(at_least).is_some_and(|points| points < required)
+            };
+            for matchers in pod_matchers(&self.pods(few), all, shards) {
+                queries.push(settings.query(subject, Of::Series, &matchers));
+            }
         }
         let killed = self.pods(|held| held.values.contains_key(&Subject::OomTime));
         for matchers in pod_matchers(&killed, all, shards) {
@@ -123,7 +138,6 @@ impl Answers {
     pub fn observed(self, inventory: &Inventory, owners: &Owners) -> Observed {
         let mut strays = Strays::default();
         let mut containers: BTreeMap<(usize, Arc<str>), ContainerObserved> = BTreeMap::new();
-        let dialect = self.settings.dialect;
         for ((namespace, pod, container), jobs) in by_container(self.containers) {
             let Some(owner) = owners.owner(&namespace, &pod) else {
                 strays.add(&namespace, &pod);
@@ -132,7 +146,7 @@ impl Answers {
             // A container that is no longer in the template is nothing to recommend for.
             if inventory.items[owner].containers.iter().any(|(name, _)| *name == container) {
                 let observed = containers.entry((owner, container)).or_default();
-                observed.pods.insert(pod, pod_observed(jobs, dialect));
+                observed.pods.insert(pod, pod_observed(jobs, &self.settings));
             }
         }
         Observed { containers, strays: strays.count() }
@@ -199,7 +213,8 @@ fn by_container(held: BTreeMap<Key, Held>) -> BTreeMap<Container, Vec<(Arc<str>,
 }
 
 /// What `jobs`, ordered by name, say of one container of one pod.
-fn pod_observed(mut jobs: Vec<(Arc<str>, Held)>, dialect: Dialect) -> PodObserved {
+fn pod_observed(mut jobs: Vec<(Arc<str>, Held)>, settings: &QuerySettings) -> PodObserved {
+    let is_krr = settings.dialect.is_krr();
     // One job for every subject, as KRR takes the series of a pod query by query.
     let value = |subject| {
         let series = jobs.iter().filter_map(|(job, held)| Some((&**job, held.value(subject)?)));
@@ -211,14 +226,17 @@ fn pod_observed(mut jobs: Vec<(Arc<str>, Held)>, dialect: Dialect) -> PodObserve
     let samples = krr::job_kept(&samples).map(|kept| samples[kept].1);
     let mut observed = PodObserved {
         cpu: value(Subject::Cpu),
-        cpu_points: value(Subject::CpuPoints),
+        cpu_points: value(Subject::CpuPoints).or_else(|| value(Subject::CpuPointsAtLeast)),
         memory: value(Subject::Memory),
-        memory_points: value(Subject::MemoryPoints),
+        memory_points: value(Subject::MemoryPoints).or_else(|| value(Subject::MemoryPointsAtLeast)),
         // KRR knows that there was a kill, not when.
         oom_killed: value(Subject::OomTime)
-            .filter(|_| !dialect.is_krr())
+            .filter(|_| !is_krr)
             .and_then(|second| Timestamp::from_second(second as i64).ok()),
         oom_limit: value(Subject::OomLimit),
+        hours_known: [Subject::MemoryPoints, Subject::MemoryPointsAtLeast]
+            .into_iter()
+            .find_map(|subject| Some(settings.hours(subject, value(subject)?))),
         ..PodObserved::default()
     };
     observed.cpu_samples =
@@ -227,7 +245,7 @@ fn pod_observed(mut jobs: Vec<(Arc<str>, Held)>, dialect: Dialect) -> PodObserve
         observed.memory_slots.extend(held.memory_slots);
         observed.cpu_slots.extend(held.cpu_slots);
     }
-    if !dialect.is_krr() {
+    if !is_krr {
         observed.memory = observed.memory_slots.iter().map(|(_, bytes)| *bytes).reduce(f64::max);
     }
     observed

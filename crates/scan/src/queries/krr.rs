@@ -28,11 +28,15 @@ pub(super) fn promql(settings: &QuerySettings, subject: Subject, of: Of, matcher
         Subject::CpuPoints => {
             format!("count_over_time({}{range})", whole(format!("{CPU}{container}")))
         }
+        Subject::CpuPointsAtLeast => format!("count_over_time({CPU}{container}{})", some(settings)),
         Subject::Memory => {
             format!("max_over_time({}{range})", whole(format!("{MEMORY}{container}")))
         }
         Subject::MemoryPoints => {
             format!("count_over_time({}{range})", whole(format!("{MEMORY}{container}")))
+        }
+        Subject::MemoryPointsAtLeast => {
+            format!("count_over_time({MEMORY}{container}{})", some(settings))
         }
         Subject::CpuSlots => {
             format!("max by (namespace,pod,container) (max_over_time({rate}[{slot}s:{step}s]))")
@@ -46,6 +50,21 @@ pub(super) fn promql(settings: &QuerySettings, subject: Subject, of: Of, matcher
         }
         Subject::OomLimit => oom_limit(settings, matchers, &range),
     }
+}
+
+/// The range with a multiple of the step: Prometheus aligns steps to multiples of them since the Unix epoch, so that these
+/// are some of the steps. A pod that was there for an eighth of the lookback is seen at as many as are required.
+fn some(settings: &QuerySettings) -> String {
+    format!("[{}:{}s]", duration(settings.lookback), seconds_between_some(settings))
+}
+
+/// The spacing of those steps, in seconds.
+pub(super) fn seconds_between_some(settings: &QuerySettings) -> i64 {
+    const SHARE: i64 = 8;
+    let step = i64::from(settings.step.seconds());
+    let required = i64::from(settings.dialect.points_required()).max(1);
+    let times = settings.lookback.as_secs() / (step * required * SHARE);
+    step * times.max(1)
 }
 
 /// KRR multiplies the limit by the 1 that kube-state-metrics says of a kill, as long as it says it.

@@ -25,8 +25,10 @@ pub(super) fn promql(settings: &QuerySettings, subject: Subject, of: Of, matcher
         Subject::Memory | Subject::MemorySlots => {
             format!("max {BY} (max_over_time({MEMORY}{container}[{slot}s]))")
         }
-        Subject::CpuPoints => format!("sum {BY} (count_over_time({CPU}{container}[{lookback}s]))"),
-        Subject::MemoryPoints => {
+        Subject::CpuPoints | Subject::CpuPointsAtLeast => {
+            format!("sum {BY} (count_over_time({CPU}{container}[{lookback}s]))")
+        }
+        Subject::MemoryPoints | Subject::MemoryPointsAtLeast => {
             format!("sum {BY} (count_over_time({MEMORY}{container}[{lookback}s]))")
         }
         Subject::OomTime => oom_time(settings, matchers),
