@@ -23,6 +23,7 @@ pub(crate) use self::source::StateArguments;
 use self::source::find;
 pub(crate) use self::table::of_undone;
 use crate::progress::say;
+use crate::stdout::print;
 
 /// What is said where no workload has a mode.
 const NO_MODE: &str = "no workload has a mode, so nothing is changed; choose one with --mode (patch, in_place, scheduled, vpa or git_ops), or with the key `apply` of a coordinator's configuration given by --config";
@@ -149,7 +150,7 @@ async fn put_in_force(asked: &Asked) -> anyhow::Result<Exit> {
         say(&format!("plan {} asks for no change of the workloads that have a mode", plan.id));
         return Ok(Exit::Success);
     }
-    print!("{}", table::of_report(&report));
+    print(&table::of_report(&report))?;
     Ok(exit_of(&report))
 }
 
@@ -202,14 +203,12 @@ async fn show(asked: &Asked) -> anyhow::Result<Exit> {
     for intent in &changes {
         previews.push(preview(&plan.id, intent, cluster.as_ref(), config).await);
     }
-    for preview in &previews {
-        print!("{}", preview.diff);
-    }
+    print(&previews.iter().map(|preview| preview.diff.as_str()).collect::<String>())?;
     if previews.is_empty() {
         say(&format!("plan {} asks for no change of the workloads that have a mode", plan.id));
         return Ok(Exit::Success);
     }
-    print!("{}", table::of_previews(&previews));
+    print(&table::of_previews(&previews))?;
     let complete = previews.iter().all(|preview| preview.left.is_none());
     Ok(if complete { Exit::Success } else { Exit::Degraded })
 }

@@ -21,6 +21,7 @@ use mora_core::Step;
 use mora_runtime::Exit;
 
 use crate::progress::{bar, say};
+use crate::stdout::print;
 
 const DAY_SECONDS: u32 = 86_400;
 
@@ -107,8 +108,8 @@ pub(crate) struct BacktestArguments {
     #[arg(long)]
     per_series: bool,
     /// Write to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    #[arg(long, alias = "out", value_name = "FILE")]
+    to: Option<PathBuf>,
 }
 
 /// Runs the command; the result goes to standard output, or to the file that is named.
@@ -238,12 +239,12 @@ fn write(arguments: &BacktestArguments, report: &Report) -> anyhow::Result<()> {
         Output::Csv => table::csv(report)?,
         Output::Html => page::page(report, &arguments.data),
     };
-    match &arguments.out {
+    match &arguments.to {
         Some(path) => {
             write_whole(path, &text)?;
             say(&format!("result: {}", path.display()));
         }
-        None => print!("{text}"),
+        None => print(&text)?,
     }
     Ok(())
 }

@@ -4,9 +4,11 @@ use anyhow::Context;
 use mora_kubernetes::custom_resource_definitions;
 use mora_runtime::Exit;
 
+use crate::stdout::print;
+
 /// Runs the command; the definitions go to standard output.
 pub(crate) fn crds() -> anyhow::Result<Exit> {
-    print!("{}", definitions()?);
+    print(&definitions()?)?;
     Ok(Exit::Success)
 }
 

@@ -24,6 +24,7 @@ use crate::embedded::{EmbeddedWorkers, LOOPBACK};
 use crate::hindsight::{Hindsight, scheduled_cpu, static_cpu};
 use crate::progress::{say, train_with_progress};
 use crate::report::{Report, html};
+use crate::stdout::print;
 
 /// Options of `mora demo`.
 #[derive(Debug, Args)]
@@ -70,7 +71,7 @@ pub(crate) async fn demo(arguments: DemoArguments) -> anyhow::Result<Exit> {
         actual: &actual,
         findings: &findings(&outcome, &actual),
     };
-    print!("{}", render(&outcome.plan, arguments.output)?);
+    print(&render(&outcome.plan, arguments.output)?)?;
     for finding in report.findings {
         say(finding);
     }

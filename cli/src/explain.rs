@@ -6,6 +6,7 @@ use mora_core::{Bytes, Justification, Millicores, Part, Plan, Recommendation, So
 use mora_runtime::Exit;
 
 use crate::known_plan::{KnownPlan, PlanArguments};
+use crate::stdout::print;
 
 /// Options of `mora explain`.
 #[derive(Debug, Args)]
@@ -24,11 +25,12 @@ pub(crate) async fn explain(arguments: ExplainArguments) -> anyhow::Result<Exit>
     let known = KnownPlan::find(&arguments.plan).await?;
     let workload = known.workload(&arguments.workload)?;
     let found: Vec<&Recommendation> = known.of(&workload).collect();
-    match arguments.output {
-        Format::Table => found.iter().for_each(|r| print!("{}", text(&known.plan, r))),
-        Format::Json => println!("{}", serde_json::to_string_pretty(&found)?),
-        Format::Yaml => print!("{}", serde_saphyr::to_string(&found)?),
-    }
+    let written: String = match arguments.output {
+        Format::Table => found.iter().map(|r| text(&known.plan, r)).collect(),
+        Format::Json => serde_json::to_string_pretty(&found)? + "\n",
+        Format::Yaml => serde_saphyr::to_string(&found)?,
+    };
+    print(&written)?;
     Ok(Exit::Success)
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct SourceArguments {
     pub(crate) at: Option<Timestamp>,
     /// YAML configuration file; when absent ~/.config/mora/config.yaml, if it is there
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// What was gathered.

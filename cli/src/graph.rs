@@ -22,6 +22,7 @@ use mora_runtime::Exit;
 use self::view::View;
 use crate::gather::{RecommendConfig, SourceArguments, collect, layered};
 use crate::progress::say;
+use crate::stdout::print;
 
 /// How the graph is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,7 +59,7 @@ pub(crate) async fn graph(arguments: GraphArguments) -> anyhow::Result<Exit> {
     let now = config.now();
     let view = gather(config, now).await?;
     view.warnings.iter().for_each(|warning| say(warning));
-    print!("{}", written(&view, arguments.output)?);
+    print(&written(&view, arguments.output)?)?;
     Ok(Exit::Success)
 }
 

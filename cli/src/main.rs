@@ -2,6 +2,8 @@
 
 mod apply;
 mod backtest;
+mod completions;
+mod config;
 mod connect;
 mod crds;
 mod demo;
@@ -12,24 +14,25 @@ mod gather;
 mod graph;
 mod hindsight;
 mod known_plan;
+mod man;
 mod models;
 mod progress;
 mod recommend;
+mod reference;
 mod report;
 mod rollback;
+mod stdout;
 mod train;
+mod tree;
+mod version;
 mod whatif;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 use mora_runtime::{Exit, init_telemetry, install_crypto_provider};
 
-/// Forecasts what each microservice will need and recommends CPU, memory and replicas together.
-///
-/// Exit codes: 0 done, 1 failure, 2 wrong usage, 3 done but not as well as it could be (a plan with some workload on its
-/// baseline, experiments with some cell rejected, data not good enough to train with, metrics lacking that can be done without, a plan put in force but for some workload),
-/// 4 plan that does not fit what the cluster allows.
+/// Forecasts what each microservice will need and recommends CPU, memory and replicas together
 #[derive(Debug, Parser)]
-#[command(name = "mora", version, about, long_about)]
+#[command(name = "mora", version, about)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -61,6 +64,17 @@ enum Command {
     Train(train::TrainArguments),
     /// Print the definitions of MOrA's custom resources, for `kubectl apply -f -`
     Crds,
+    /// Show, check or begin a configuration
+    Config(config::ConfigArguments),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::CompletionsArguments),
+    /// Print or write manual pages
+    Man(man::ManArguments),
+    /// Show facts about this build
+    Version(version::VersionArguments),
+    /// Print a reference document
+    #[command(hide = true)]
+    Reference(reference::ReferenceArguments),
 }
 
 #[tokio::main]
@@ -69,7 +83,13 @@ async fn main() -> Exit {
         init_telemetry();
     }
     install_crypto_provider();
-    let ended = match Arguments::parse().command {
+    let matches = tree::tree().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    mora_runtime::report(run(arguments.command).await)
+}
+
+async fn run(command: Command) -> anyhow::Result<Exit> {
+    match command {
         Command::Demo(arguments) => demo::demo(arguments).await,
         Command::Recommend(arguments) => recommend::recommend(arguments).await,
         Command::Doctor(arguments) => doctor::doctor(*arguments).await,
@@ -82,6 +102,10 @@ async fn main() -> Exit {
         Command::Models(arguments) => models::models(arguments),
         Command::Train(arguments) => train::train(arguments).await,
         Command::Crds => crds::crds(),
-    };
-    mora_runtime::report(ended)
+        Command::Config(arguments) => config::config(arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
+        Command::Version(arguments) => version::version(&arguments),
+        Command::Reference(arguments) => reference::reference(&arguments),
+    }
 }

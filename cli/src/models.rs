@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use self::card::Card;
 use crate::progress::say;
+use crate::stdout::print;
 
 /// Options of `mora models`.
 #[derive(Debug, Args)]
@@ -62,8 +63,8 @@ enum ModelsCommand {
         /// The workload
         workload: String,
         /// The version to serve; the one published before the one that serves when absent
-        #[arg(long)]
-        to: Option<String>,
+        #[arg(long, alias = "to")]
+        version: Option<String>,
     },
     /// Copy a version with its card and checksums
     Export {
@@ -100,8 +101,8 @@ struct ShowArguments {
     #[arg(long, short, value_enum, default_value_t = CardFormat::Text)]
     output: CardFormat,
     /// Write to this file instead of standard output
-    #[arg(long)]
-    out: Option<PathBuf>,
+    #[arg(long, alias = "out")]
+    to: Option<PathBuf>,
 }
 
 /// How a card is written.
@@ -125,15 +126,15 @@ pub(crate) fn models(arguments: ModelsArguments) -> anyhow::Result<Exit> {
     match arguments.command {
         ModelsCommand::List { workload, output } => {
             let wanted = known.wanted(workload.as_deref())?;
-            print!("{}", listing::listing(&known.root, &wanted, Timestamp::now(), output)?);
+            print(&listing::listing(&known.root, &wanted, Timestamp::now(), output)?)?;
         }
         ModelsCommand::Show(arguments) => show(&known, &arguments)?,
         ModelsCommand::Compare { workload, first, second, output } => {
             let (_, library) = known.library(&workload)?;
             let (first, second) = (library.load(&first)?, library.load(&second)?);
-            print!("{}", comparison::comparison(&first, &second, output)?);
+            print(&comparison::comparison(&first, &second, output)?)?;
         }
-        ModelsCommand::Rollback { workload, to } => rollback(&known, &workload, to)?,
+        ModelsCommand::Rollback { workload, version } => rollback(&known, &workload, version)?,
         ModelsCommand::Export { workload, version, to } => {
             let (library, version) = known.version(&workload, version)?;
             let card = Card::of(&library, &library.load(&version)?)?;
@@ -238,12 +239,12 @@ fn show(known: &Known, arguments: &ShowArguments) -> anyhow::Result<()> {
         CardFormat::Json => serde_json::to_string_pretty(&card)? + "\n",
         CardFormat::Html => page::page(&card, &model)?,
     };
-    match &arguments.out {
+    match &arguments.to {
         Some(path) => {
             write_whole(path, &text)?;
             say(&format!("card: {}", path.display()));
         }
-        None => print!("{text}"),
+        None => print(&text)?,
     }
     Ok(())
 }
@@ -254,13 +255,13 @@ fn rollback(known: &Known, workload: &str, to: Option<String>) -> anyhow::Result
     let target = match to {
         Some(version) => version,
         None => library.predecessor()?.with_context(|| {
-            format!("no version of {workload} was published before the one that serves; name one with --to, as `mora models list` shows them")
+            format!("no version of {workload} was published before the one that serves; name one with --version, as `mora models list` shows them")
         })?,
     };
     library.load(&target).context("nothing was changed")?;
     library.serve(&target)?;
     let before = current.unwrap_or_else(|| "none".to_owned());
-    println!("{workload}: {before} -> {target}");
+    print(&format!("{workload}: {before} -> {target}\n"))?;
     say(
         "a running worker answers with it from its next request on; the next version that is no worse replaces it",
     );
@@ -277,9 +278,8 @@ fn prune(known: &Known, workload: Option<&str>, keep: usize, dry_run: bool) -> a
         bytes += prunable.iter().map(|version| size(version)).sum::<u64>();
         count += prunable.len();
         let removed = if dry_run { prunable } else { library.prune(keep)? };
-        for version in &removed {
-            println!("{workload} {version}");
-        }
+        let line = |version: &String| format!("{workload} {version}\n");
+        print(&removed.iter().map(line).collect::<String>())?;
     }
     let verb = if dry_run { "would remove" } else { "removed" };
     say(&format!("{verb} {count} versions, {}", listing::size(bytes)));

@@ -17,7 +17,9 @@ use mora_scan::{ClusterRows, Severity, assemble};
 pub(crate) use self::asking::ScanConfig;
 use self::scan::scan;
 use self::settings::Format;
-pub(crate) use self::settings::{OutputConfig, RecommendArguments, StrategyName};
+pub(crate) use self::settings::{
+    OutputConfig, RecommendArguments, RuleArguments, SelectionArguments, StrategyName,
+};
 use crate::gather::RecommendConfig;
 use crate::progress::say;
 

@@ -7,6 +7,7 @@ use mora_kubernetes::Cluster;
 use mora_runtime::Exit;
 
 use crate::apply::{StateArguments, of_undone};
+use crate::stdout::print;
 
 /// Options of `mora rollback`.
 #[derive(Debug, Args)]
@@ -40,7 +41,7 @@ pub(crate) async fn rollback(arguments: RollbackArguments) -> anyhow::Result<Exi
     let unknown = || RecordError::Unknown { plan: plan.clone(), place: places };
     let mut applied = found.ok_or_else(unknown)?;
     let undone = roll_back(&cluster, &records, &mut applied, force).await?;
-    print!("{}", of_undone(&plan, &undone));
+    print(&of_undone(&plan, &undone))?;
     Ok(exit_of(&undone))
 }
 

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::known_plan::{KnownPlan, PlanArguments};
 use crate::progress::say;
+use crate::stdout::print;
 
 /// Options of `mora whatif`.
 #[derive(Debug, Args)]
@@ -61,10 +62,10 @@ pub(crate) async fn whatif(arguments: WhatIfArguments) -> anyhow::Result<Exit> {
         factors.push((workload, *factor));
     }
     let supposed = known.supposing(&factors).await?;
-    match arguments.output {
-        Format::Table => print!("{}", table(&known.plan, &supposed)),
-        format => print!("{}", render(&supposed, format)?),
-    }
+    print(&match arguments.output {
+        Format::Table => table(&known.plan, &supposed),
+        format => render(&supposed, format)?,
+    })?;
     for cut in &supposed.cuts {
         say(&format!("not given: {} {}: {}", cut.workload, cut.container, cut.reason));
     }

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use mora_core::{OwnerRef, Plan, Recommendation, Source};
 use mora_coordinator::Outcome;
-use mora_scan::{
-    Advice, Case, ClusterRows, ConfidenceLevel, History, Proposed, SeverityRule, row,
-};
+use mora_core::{OwnerRef, Plan, Recommendation, Source};
+use mora_scan::{Advice, Case, ClusterRows, ConfidenceLevel, History, Proposed, SeverityRule, row};
 
 use super::scan::Scanned;
 use crate::gather::{RecommendConfig, collect, merge_cluster, predictive};
@@ -66,13 +64,8 @@ fn lay_one_over(
     let owner = OwnerRef::from(&recommendation.workload);
     let container = &recommendation.container;
     let Some(case) = case(scanned, &owner, container) else { return };
-    let mut new = row(
-        case,
-        container,
-        advice(config, case, recommendation),
-        SeverityRule::Own,
-        &config.cost,
-    );
+    let mut new =
+        row(case, container, advice(config, case, recommendation), SeverityRule::Own, &config.cost);
     if let (Some(scales), Some(advised)) = (&mut new.autoscaler, recommendation.autoscaler) {
         scales.advised_cpu_percent = Some(advised.target_percent);
     }
@@ -98,8 +91,13 @@ fn advice(config: &RecommendConfig, case: Case<'_>, recommendation: &Recommendat
     let peak = peak.and_then(|bytes| mora_core::Bytes::from_measured(bytes).ok());
     let requests = (Some(cpu.target), Some(memory.target));
     let notes = notes(recommendation);
-    let mut advice =
-        config.statistical.with_requests(case, strategy(&recommendation.source), requests, peak, notes);
+    let mut advice = config.statistical.with_requests(
+        case,
+        strategy(&recommendation.source),
+        requests,
+        peak,
+        notes,
+    );
     advice.cpu.limit = limits.cpu.target.map_or(Proposed::Unset, Proposed::Value);
     advice.memory.limit = limits.memory.target.map_or(Proposed::Unset, Proposed::Value);
     advice.confidence.coverage = justification.observed_coverage;
@@ -142,4 +140,3 @@ fn draw(
     history.memory_forecast =
         schedule.iter().map(|slot| (slot.start, slot.memory.get() as f64)).collect();
 }
-

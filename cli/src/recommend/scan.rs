@@ -119,10 +119,7 @@ async fn located(
 }
 
 /// What history is asked for.
-pub(super) fn query_settings(
-    config: &RecommendConfig,
-    now: Timestamp,
-) -> QuerySettings {
+pub(super) fn query_settings(config: &RecommendConfig, now: Timestamp) -> QuerySettings {
     let strategy = strategy(config);
     let step = match config.strategy == StrategyName::Krr {
         true => config.scan.krr_step_seconds,
@@ -191,7 +188,9 @@ impl Scanned {
             for (index, item) in self.inventory.items.iter().enumerate() {
                 for (name, _) in &item.containers {
                     let Some(observed) = self.observed.container(index, name) else { continue };
-                    let row = rows.iter().find(|row| row.owner() == item.owner && row.container == **name);
+                    let row = rows
+                        .iter()
+                        .find(|row| row.owner() == item.owner && row.container == **name);
                     histories.extend(row.map(|row| (row.key(), observed.history())));
                 }
             }

@@ -58,12 +58,15 @@ fn pod(labels: &Labels) -> (String, String) {
 fn matcher(patterns: &[Glob], cluster: Option<&(String, String)>) -> String {
     let one = |pattern: &Glob| {
         let letters = pattern.to_string();
-        letters.chars().map(|c| match c {
-            '*' => ".*".to_owned(),
-            '?' => ".".to_owned(),
-            '.' => r"\\.".to_owned(),
-            c => c.to_string(),
-        }).collect::<String>()
+        letters
+            .chars()
+            .map(|c| match c {
+                '*' => ".*".to_owned(),
+                '?' => ".".to_owned(),
+                '.' => r"\\.".to_owned(),
+                c => c.to_string(),
+            })
+            .collect::<String>()
     };
     let namespaces = match patterns {
         [] => ".+".to_owned(),

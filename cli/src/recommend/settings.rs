@@ -135,7 +135,7 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
-struct SelectionArguments {
+pub(crate) struct SelectionArguments {
     /// Namespaces to leave out; `*` and `?` stand for other letters; may be repeated
     #[arg(long, value_name = "PATTERN")]
     exclude_namespace: Vec<Glob>,
@@ -161,7 +161,7 @@ struct SelectionArguments {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Strategy")]
-struct RuleArguments {
+pub(crate) struct RuleArguments {
     /// How requests are computed
     #[arg(long, value_enum)]
     strategy: Option<StrategyName>,
@@ -223,7 +223,7 @@ impl RecommendArguments {
 }
 
 impl SelectionArguments {
-    fn lay_over(self, config: &mut RecommendConfig) {
+    pub(crate) fn lay_over(self, config: &mut RecommendConfig) {
         let selection = &mut config.selection;
         lay_all(&mut selection.exclude_namespaces, self.exclude_namespace);
         lay_all(&mut selection.kinds, self.kind);
@@ -236,7 +236,7 @@ impl SelectionArguments {
 }
 
 impl RuleArguments {
-    fn lay_over(self, config: &mut RecommendConfig) {
+    pub(crate) fn lay_over(self, config: &mut RecommendConfig) {
         lay(&mut config.strategy, self.strategy);
         let statistical = &mut config.statistical;
         lay(&mut statistical.cpu_percentile, self.cpu_percentile);

@@ -19,6 +19,7 @@ use super::measured::Measured;
 use super::settings::{CleanExperimentsArguments, CleanExperimentsConfig, layered};
 use super::table::table;
 use crate::progress::say;
+use crate::stdout::print;
 
 /// Steps of the look at Prometheus before anything is changed.
 const LOOK_STEPS: usize = 8;
@@ -152,14 +153,14 @@ async fn dry_run(
 ) -> anyhow::Result<Exit> {
     let (outstanding, finished) = Results::peek(folder)?;
     let plan = plan(&config.experiments, bed, &|cell| finished.contains_key(cell)).await?;
-    print!("{plan}");
+    let mut text = plan.to_string();
     for part in &outstanding {
-        println!(
-            "to be restored first (--restore or --resume): {}: {} to {}",
+        text += &format!(
+            "to be restored first (--restore or --resume): {}: {} to {}\n",
             part.workload, part.aspect, part.original
         );
     }
-    println!("nothing was changed");
+    print(&(text + "nothing was changed\n"))?;
     Ok(Exit::Success)
 }
 
@@ -217,7 +218,7 @@ fn conclude(ended: Ended, plan: &Plan, results: &Results) -> anyhow::Result<Exit
     let outcomes: Vec<&CellOutcome> =
         cells.iter().filter_map(|cell| results.outcome(cell)).collect();
     if !outcomes.is_empty() {
-        print!("{}", table(&outcomes));
+        print(&table(&outcomes))?;
     }
     if let Some(failure) = ended.failure {
         // The first failure is why there may be a second.

@@ -12,6 +12,7 @@ use mora_runtime::Exit;
 use serde_json::{Value, json};
 
 use crate::connect::ConnectArguments;
+use crate::stdout::print;
 
 /// Options of `mora train status`.
 #[derive(Debug, Args)]
@@ -39,7 +40,7 @@ pub(crate) async fn status(arguments: &StatusArguments) -> anyhow::Result<Exit> 
     );
     let now = Timestamp::now();
     let value: Vec<Value> = workloads.iter().map(structured).collect();
-    print!("{}", crate::models::structured(&value, arguments.output, |_| table(&workloads, now))?);
+    print(&crate::models::structured(&value, arguments.output, |_| table(&workloads, now))?)?;
     let rejected = workloads.iter().any(|workload| !workload.faults.is_empty());
     Ok(if rejected { Exit::Degraded } else { Exit::Success })
 }

@@ -45,6 +45,17 @@ pub use error::PrometheusError;
 pub use queries::QuerySetting;
 pub use traffic_metric::{CustomTraffic, TrafficMetric};
 
+impl PrometheusConfig {
+    /// Fails when something in it cannot be used; nothing is asked over the network. Namespaces need not be named.
+    pub fn check(&self) -> Result<(), PrometheusError> {
+        for namespace in &self.namespaces {
+            WorkloadRef::deployment(namespace, "any").map_err(PrometheusError::Namespace)?;
+        }
+        queries::check(&self.queries)?;
+        Api::connect(self).map(drop)
+    }
+}
+
 /// A source that asks Prometheus, a namespace at a time.
 #[derive(Debug)]
 pub struct PrometheusSource {
@@ -61,11 +72,7 @@ impl PrometheusSource {
         if config.namespaces.is_empty() {
             return Err(PrometheusError::NoNamespaces);
         }
-        for namespace in &config.namespaces {
-            WorkloadRef::deployment(namespace, "any").map_err(PrometheusError::Namespace)?;
-        }
-        queries::check(&config.queries)?;
-        Api::connect(&config)?;
+        config.check()?;
         Ok(Self { config, contexts: Mutex::default() })
     }
 

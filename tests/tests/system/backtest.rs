@@ -99,7 +99,7 @@ fn every_output_holds_every_method() {
     assert_eq!(of("csv").lines().count(), 4);
     assert!(of("html").contains("<svg") && !of("html").contains("http"));
     let out = folder.path().join("page.html");
-    let to_file = ["-o", "html", "--out", out.to_str().unwrap()];
+    let to_file = ["-o", "html", "--to", out.to_str().unwrap()];
     assert!(printed(backtest(&data, &[&fixed[..], &to_file].concat())).is_empty());
     assert!(std::fs::read_to_string(out).unwrap().ends_with("</html>\n"));
 }

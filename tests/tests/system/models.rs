@@ -88,7 +88,7 @@ fn the_list_names_every_version_and_a_card_says_what_it_is_made_of() {
     let markdown = printed(library.path(), &["show", "hipster-shop/cartservice", "-o", "markdown"]);
     assert!(markdown.starts_with("# Model card: ") && markdown.contains("| --- |"), "{markdown}");
     let page = library.path().join("card.html");
-    printed(library.path(), &["show", WORKLOAD, "-o", "html", "--out", page.to_str().unwrap()]);
+    printed(library.path(), &["show", WORKLOAD, "-o", "html", "--to", page.to_str().unwrap()]);
     let html = std::fs::read_to_string(page).unwrap();
     assert_eq!(html.matches("<svg").count(), 6);
     assert!(

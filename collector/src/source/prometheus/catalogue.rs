@@ -154,10 +154,20 @@ fn of_meshes(metric: &str) -> Vec<(Provider, String)> {
     meshes.iter().flat_map::<Vec<_>, _>(asked).collect()
 }
 
+/// What stands for all namespaces but those of Kubernetes itself.
+pub(super) const EVERY_NAMESPACE: &str = "";
+/// How a selector of one namespace is written, and that of all of them.
+const SELECTORS: [(&str, &str); 2] = [
+    (r#"="$namespace""#, r#"!~"|kube-system|kube-public|kube-node-lease""#),
+    (r#"=~"|$namespace""#, r#"=~".*""#),
+];
+/// What one namespace after another fits.
+const ANY_NAMESPACE: &str = ".+";
+
 /// What the placeholders of a question stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Filling<'a> {
-    /// The namespace; empty for what is about nodes.
+    /// The namespace; empty for all but those of Kubernetes itself, and for what is about nodes.
     pub namespace: &'a str,
     /// Spacing of the answers.
     pub step: Step,
@@ -170,8 +180,14 @@ impl Filling<'_> {
     /// step; `$sight`, two scrapes and at least a step; `$step`.
     #[must_use]
     pub fn fill(&self, promql: &str) -> String {
+        let (selectors, namespace) = match self.namespace {
+            EVERY_NAMESPACE => (&SELECTORS[..], ANY_NAMESPACE),
+            one => (&[][..], one),
+        };
+        let fill = |promql: String, (of_one, of_all): &(&str, &str)| promql.replace(of_one, of_all);
+        let promql = selectors.iter().fold(promql.to_owned(), fill);
         promql
-            .replace("$namespace", self.namespace)
+            .replace("$namespace", namespace)
             .replace("$window", &self.window())
             .replace("$sight", &self.holding(SCRAPES_PER_SIGHT))
             .replace("$step", &format!("{}s", self.step.seconds()))
@@ -232,6 +248,15 @@ mod tests {
                 assert!(!SHOP.fill(promql).contains('$'), "{promql}");
             }
         }
+    }
+
+    #[test]
+    fn a_question_about_all_namespaces_leaves_out_those_of_kubernetes() {
+        let all = Filling { namespace: EVERY_NAMESPACE, ..SHOP };
+        let cpu = filled("cpu", all);
+        assert!(cpu.contains(r#"{namespace!~"|kube-system|"#), "{cpu}");
+        assert_eq!(all.fill(r#"x{n=~"|$namespace"}"#), r#"x{n=~".*"}"#);
+        assert_eq!(all.fill(r#"x{n=~"$namespace"}"#), r#"x{n=~".+"}"#);
     }
 
     #[test]

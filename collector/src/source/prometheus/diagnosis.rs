@@ -1,5 +1,6 @@
 //! Whether a Prometheus has what MOrA needs, and what to do where it has not.
 
+mod clusters;
 mod history;
 mod metrics;
 mod server;
@@ -11,7 +12,7 @@ use serde::Serialize;
 
 use super::answer::Labelled;
 use super::api::{Api, Metadata};
-use super::catalogue::Filling;
+use super::catalogue::{EVERY_NAMESPACE, Filling};
 use super::config::PrometheusConfig;
 use super::error::PrometheusError;
 use super::queries::{Presence, Questions};
@@ -81,11 +82,15 @@ impl Diagnosis {
 }
 
 impl Finding {
-    const fn good(check: &'static str, namespace: Option<String>, detail: String) -> Self {
+    /// That all is well.
+    #[must_use]
+    pub const fn good(check: &'static str, namespace: Option<String>, detail: String) -> Self {
         Self { check, namespace, state: State::Good, detail, fix: None }
     }
 
-    fn bad(
+    /// That something is not, and what to do.
+    #[must_use]
+    pub fn bad(
         state: State,
         (check, namespace): (&'static str, Option<String>),
         detail: String,
@@ -96,12 +101,20 @@ impl Finding {
 }
 
 impl PrometheusSource {
-    /// Looks at what there is over `lookback` and compares it with what is wanted; `now` is the time on our clock.
+    /// Looks at what there is, as [`PrometheusConfig::diagnose`] does.
+    pub async fn diagnose(&self, lookback: &Lookback, now: fn() -> Timestamp) -> Diagnosis {
+        self.config.diagnose(lookback, now).await
+    }
+}
+
+impl PrometheusConfig {
+    /// Looks at what there is over `lookback` and compares it with what is wanted; `now` is the time on our clock. Where no
+    /// namespaces are named, all but those of Kubernetes itself are looked at together.
     ///
     /// Whatever goes wrong is a finding.
     pub async fn diagnose(&self, lookback: &Lookback, now: fn() -> Timestamp) -> Diagnosis {
-        let prometheus = self.config.shown();
-        let findings = match Patient::new(&self.config, lookback) {
+        let prometheus = self.shown();
+        let findings = match Patient::new(self, lookback) {
             Ok(patient) => patient.examine(now).await,
             Err(error) => vec![server::unreachable(&error)],
         };
@@ -131,7 +144,10 @@ impl<'a> Patient<'a> {
         let known = self.api.instant(promql::NAMESPACES, self.lookback.to).await;
         let known = namespaces(&known.unwrap_or_default());
         let mut seen = Vec::new();
-        for namespace in &self.config.namespaces {
+        findings.extend(self.clusters().await);
+        let every = [EVERY_NAMESPACE.to_owned()];
+        let named = &self.config.namespaces[..];
+        for namespace in if named.is_empty() { &every } else { named } {
             findings.push(self.namespace(namespace, &known).await);
             findings.extend(self.history(namespace).await);
             seen.extend(self.metrics(namespace).await);
@@ -159,7 +175,7 @@ impl<'a> Patient<'a> {
 
     /// Whether usage of `namespace` is known, by pod and container.
     async fn namespace(&self, namespace: &str, known: &[String]) -> Finding {
-        let place = ("namespace", Some(namespace.to_owned()));
+        let place = ("namespace", named(namespace));
         let absent = Presence::default();
         let promql = self.questions(namespace, &absent).of("cpu").unwrap_or_default();
         match self.count(&promql).await {
@@ -170,13 +186,15 @@ impl<'a> Patient<'a> {
             Err(error) => return server::failed(State::Broken, place, &error),
             Ok(0) => {}
         }
-        let any = format!(r#"container_cpu_usage_seconds_total{{namespace="{namespace}"}}"#);
+        let any = r#"container_cpu_usage_seconds_total{namespace="$namespace"}"#;
+        let any = self.questions(namespace, &absent).filling.fill(any);
         if self.count(&any).await.is_ok_and(|count| count > 0) {
             let detail = "there is CPU usage, but none with the labels pod and container";
             let fix = "keep both labels; where they are called pod_name and container_name, rename them with metric_relabel_configs";
             return Finding::bad(State::Broken, place, detail.to_owned(), fix);
         }
-        let detail = format!("no container of it has CPU usage at {}", self.lookback.to);
+        let whose = if namespace == EVERY_NAMESPACE { "" } else { " of it" };
+        let detail = format!("no container{whose} has CPU usage at {}", self.lookback.to);
         let fix = if known.is_empty() {
             "let Prometheus scrape the kubelet's /metrics/cadvisor of every node".to_owned()
         } else {
@@ -184,6 +202,11 @@ impl<'a> Patient<'a> {
         };
         Finding::bad(State::Broken, place, detail, fix)
     }
+}
+
+/// The namespace a finding is about; `None` for all.
+fn named(namespace: &str) -> Option<String> {
+    Some(namespace).filter(|name| *name != EVERY_NAMESPACE).map(str::to_owned)
 }
 
 fn namespaces(answer: &[Labelled]) -> Vec<String> {

@@ -5,7 +5,7 @@ use mora_core::Step;
 
 use super::super::queries::Presence;
 use super::server::failed;
-use super::{Finding, Patient, State};
+use super::{Finding, Patient, State, named};
 use crate::Lookback;
 
 /// Instants at which the lookback is looked at.
@@ -20,7 +20,7 @@ impl Patient<'_> {
         let questions = self.questions(namespace, &presence);
         let promql = format!("count({})", questions.of("cpu").unwrap_or_default());
         let looks = looks(self.lookback);
-        let place = || ("history", Some(namespace.to_owned()));
+        let place = || ("history", named(namespace));
         let seen = match self.api.range(&promql, &looks).await {
             Ok(answer) => answer,
             Err(error) => return vec![failed(State::Broken, place(), &error)],
@@ -35,10 +35,12 @@ impl Patient<'_> {
     }
 
     async fn scrapes(&self, namespace: &str) -> Finding {
-        let place = ("scrape_interval", Some(namespace.to_owned()));
+        let place = ("scrape_interval", named(namespace));
         let promql = format!(
-            r#"quantile(0.5, count_over_time(container_cpu_usage_seconds_total{{namespace="{namespace}",pod!="",container!="",container!="POD"}}[{COUNTED}s]))"#
+            r#"quantile(0.5, count_over_time(container_cpu_usage_seconds_total{{namespace="$namespace",pod!="",container!="",container!="POD"}}[{COUNTED}s]))"#
         );
+        let presence = Presence::default();
+        let promql = self.questions(namespace, &presence).filling.fill(&promql);
         match self.api.instant(&promql, self.lookback.to).await {
             Err(error) => failed(State::Lacking, place, &error),
             Ok(answer) => {

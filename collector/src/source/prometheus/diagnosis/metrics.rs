@@ -1,11 +1,13 @@
 //! Which metrics of the catalogue are there.
 
-use super::super::catalogue::{About, Filling, Metric, Provided, Provider, catalogue};
+use super::super::catalogue::{
+    About, EVERY_NAMESPACE, Filling, Metric, Provided, Provider, catalogue,
+};
 use super::super::error::PrometheusError;
 use super::super::queries::{Own, Presence};
 use super::super::traffic_metric::TrafficMetric;
 use super::server::failed;
-use super::{Finding, Patient, State};
+use super::{Finding, Patient, State, named};
 
 /// A metric that was looked for.
 pub(super) struct Seen {
@@ -22,7 +24,7 @@ impl Patient<'_> {
 
     /// The metrics about nodes.
     pub(super) async fn nodes(&self) -> Vec<Seen> {
-        self.look_for(About::Nodes, "").await
+        self.look_for(About::Nodes, EVERY_NAMESPACE).await
     }
 
     async fn look_for(&self, about: About, namespace: &str) -> Vec<Seen> {
@@ -38,8 +40,7 @@ impl Patient<'_> {
     }
 
     async fn metric(&self, metric: &Metric, namespace: &str, provider_is_there: bool) -> Seen {
-        let of = Some(namespace).filter(|name| !name.is_empty()).map(str::to_owned);
-        let place = (metric.name, of);
+        let place = (metric.name, named(namespace));
         let presence = Presence::default();
         let questions = self.questions(namespace, &presence);
         let own = questions.own(metric.name);
