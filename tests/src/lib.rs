@@ -1,6 +1,7 @@
 //! What the cross-service tests stand on: real tools, real processes, and recorded data as a real
 //! cluster's Prometheus would hold it.
 
+mod browser;
 mod cluster_metrics;
 mod complete;
 mod dashboards;
@@ -15,6 +16,7 @@ mod system;
 pub mod tools;
 mod watched;
 
+pub use browser::{Browser, BrowserError, BrowserGuard};
 pub use cluster_metrics::write_cluster_metrics;
 pub use complete::{Complete, Told};
 pub use dashboards::{Dashboard, DashboardError, DashboardQuery};

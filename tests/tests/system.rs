@@ -4,6 +4,8 @@
 mod backtest;
 #[path = "system/bad_input.rs"]
 mod bad_input;
+#[path = "system/browser.rs"]
+mod browser;
 #[path = "system/call_graph.rs"]
 mod call_graph;
 #[path = "system/catalogue.rs"]
@@ -38,6 +40,8 @@ mod pipeline;
 mod prometheus;
 #[path = "system/recommend.rs"]
 mod recommend;
+#[path = "system/rendering.rs"]
+mod rendering;
 #[path = "system/secrets.rs"]
 mod secrets;
 #[path = "system/security.rs"]
