@@ -2,6 +2,7 @@
 //! cluster's Prometheus would hold it.
 
 mod api_server;
+mod browser;
 mod cluster_metrics;
 mod complete;
 mod dashboards;
@@ -17,6 +18,7 @@ pub mod tools;
 mod watched;
 
 pub use api_server::{ApiObjects, ApiServer};
+pub use browser::{Browser, BrowserError, BrowserGuard};
 pub use cluster_metrics::write_cluster_metrics;
 pub use complete::{Complete, Told};
 pub use dashboards::{Dashboard, DashboardError, DashboardQuery};

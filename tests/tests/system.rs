@@ -6,6 +6,8 @@ mod backtest;
 mod bad_input;
 #[path = "system/book.rs"]
 mod book;
+#[path = "system/browser.rs"]
+mod browser;
 #[path = "system/call_graph.rs"]
 mod call_graph;
 #[path = "system/catalogue.rs"]
@@ -42,6 +44,8 @@ mod pipeline;
 mod prometheus;
 #[path = "system/recommend.rs"]
 mod recommend;
+#[path = "system/rendering.rs"]
+mod rendering;
 #[path = "system/secrets.rs"]
 mod secrets;
 #[path = "system/security.rs"]

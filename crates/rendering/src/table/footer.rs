@@ -24,9 +24,10 @@ pub(super) fn footer(
         let line = format!("  {name}  {now} → {next}  {change}");
         text += &(line.trim_end().to_owned() + "\n");
     }
+    text += "\n";
     let mut lines = vec![text::provenance(report)];
     if report.rows.iter().any(|row| row.severity == mora_scan::Severity::Unknown) {
-        lines.push("`?`: nothing can be said yet, and what is set stays.".to_owned());
+        lines.push("?  nothing can be said yet, and what is set stays".to_owned());
     }
     if extent == Extent::Whole {
         let (notes, _) = numbered_notes(&report.rows);

@@ -3,7 +3,7 @@
 /// What stands between two columns.
 const GUTTER: usize = 2;
 /// A name up to this long is not cut while a column could be hidden instead.
-const COMFORTABLE: usize = 40;
+const COMFORTABLE: usize = 24;
 /// No name is cut to less.
 const LEAST: usize = 8;
 
@@ -81,11 +81,11 @@ mod tests {
 
     #[test]
     fn columns_are_hidden_in_their_order_before_a_name_is_cut() {
-        let wishes = [name(30), number(10, Some(2)), number(10, Some(1)), number(10, None)];
-        assert_eq!(fit(&wishes, None), [Some(30), Some(10), Some(10), Some(10)]);
-        assert_eq!(fit(&wishes, Some(66)), [Some(30), Some(10), Some(10), Some(10)]);
-        assert_eq!(fit(&wishes, Some(65)), [Some(30), Some(10), None, Some(10)]);
-        assert_eq!(fit(&wishes, Some(42)), [Some(30), None, None, Some(10)]);
+        let wishes = [name(24), number(10, Some(2)), number(10, Some(1)), number(10, None)];
+        assert_eq!(fit(&wishes, None), [Some(24), Some(10), Some(10), Some(10)]);
+        assert_eq!(fit(&wishes, Some(60)), [Some(24), Some(10), Some(10), Some(10)]);
+        assert_eq!(fit(&wishes, Some(59)), [Some(24), Some(10), None, Some(10)]);
+        assert_eq!(fit(&wishes, Some(36)), [Some(24), None, None, Some(10)]);
         assert_eq!(fit(&wishes, Some(35)), [Some(23), None, None, Some(10)]);
         assert_eq!(fit(&wishes, Some(5)), [Some(8), None, None, Some(10)]);
     }

@@ -8,8 +8,8 @@ use mora_core::{Bytes, ContainerRole, Millicores, OwnerAutoscaler};
 use serde::{Deserialize, Serialize};
 
 use super::{Advice, Advised, Case};
-use crate::settings_error::{SettingsError, check_margin, check_percentile};
 use crate::observed::ContainerObserved;
+use crate::settings_error::{SettingsError, check_margin, check_percentile};
 use crate::{Proposed, Severity};
 
 pub use text::{format, parse, round_cpu, round_memory};

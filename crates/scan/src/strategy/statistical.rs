@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use mora_core::{Bytes, ContainerRole, Millicores, OomRule, OwnerAutoscaler};
 use serde::{Deserialize, Serialize};
 
-use crate::settings_error::{SettingsError, check_margin, check_percentile};
 use super::{Advice, Case, LimitPolicy};
 use crate::observed::{ContainerObserved, PodObserved};
+use crate::settings_error::{SettingsError, check_margin, check_percentile};
 
 /// The parameters of the strategy `statistical`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
