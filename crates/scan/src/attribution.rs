@@ -1,6 +1,8 @@
 //! Whose a pod is, also one that is gone.
 
 mod names;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

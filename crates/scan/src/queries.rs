@@ -6,6 +6,8 @@
 mod krr;
 mod own;
 mod shards;
+#[cfg(test)]
+mod tests;
 mod week_hours;
 
 use jiff::{SignedDuration, Timestamp};
