@@ -137,7 +137,7 @@ async fn a_workload_that_is_opened_shows_its_plots_and_is_closed_again() {
             plots[0]["label"]
                 .as_str()
                 .unwrap()
-                .starts_with("CPU over time in cores: request now 1 cores"),
+                .starts_with("CPU over time in cores: request now 1, recommended 0.31"),
             "{plots}"
         );
         assert!(
