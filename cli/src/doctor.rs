@@ -11,6 +11,7 @@ use mora_coordinator::Format;
 use mora_core::Step;
 use mora_runtime::Exit;
 
+use crate::failure::with_own_keys;
 use crate::gather::{AUTO, RecommendConfig, SourceArguments, layered};
 use crate::progress::say;
 use crate::stdout::print;
@@ -65,6 +66,9 @@ async fn diagnosis(config: &RecommendConfig) -> Diagnosis {
     say(&format!("looking at {} h of history up to {to}", config.lookback_hours));
     let mut diagnosis = prometheus.diagnose(&lookback, Timestamp::now).await;
     diagnosis.findings.splice(..0, findings);
+    for finding in &mut diagnosis.findings {
+        finding.fix = finding.fix.as_deref().map(with_own_keys);
+    }
     diagnosis
 }
 

@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod embedded;
 mod explain;
+mod failure;
 mod gather;
 mod graph;
 mod hindsight;
@@ -85,7 +86,7 @@ async fn main() -> Exit {
     install_crypto_provider();
     let matches = tree::tree().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    mora_runtime::report(run(arguments.command).await)
+    failure::report(run(arguments.command).await)
 }
 
 async fn run(command: Command) -> anyhow::Result<Exit> {

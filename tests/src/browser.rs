@@ -91,6 +91,8 @@ impl Browser {
         let options = json!({ "binary": chromium, "args": flags });
         let wanted = json!({ "capabilities": { "alwaysMatch": {
             "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } } } });
+        // An error means that a provider is installed already.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().timeout(START).build()?;
         let sessions = format!("http://127.0.0.1:{port}/session");
         let answer = answered(http.post(&sessions).json(&wanted), "session").await?;

@@ -46,6 +46,8 @@ mod prometheus;
 mod recommend;
 #[path = "system/rendering.rs"]
 mod rendering;
+#[path = "system/refusals.rs"]
+mod refusals;
 #[path = "system/secrets.rs"]
 mod secrets;
 #[path = "system/security.rs"]

@@ -6,6 +6,8 @@
 mod krr;
 mod own;
 mod shards;
+#[cfg(test)]
+mod tests;
 mod week_hours;
 
 use jiff::{SignedDuration, Timestamp};
@@ -277,10 +279,8 @@ impl QuerySettings {
                     step,
                 }
             }
-            // KRR cuts the seconds off the ends of a range, and only there.
             Subject::CpuSamples => {
-                let end = Step::MINUTE.floor(self.end());
-                Span::Range { start: before(end, self.lookback), end, step: self.step }
+                Span::Range { start: self.start(), end: self.end(), step: self.step }
             }
             _ => Span::Instant(self.end()),
         }

@@ -65,8 +65,14 @@ impl Host {
     /// A Kubernetes API that fails as `fault` says; its address.
     #[must_use]
     pub fn api_server(&self, fault: ApiFault) -> SocketAddr {
+        self.http(api_server(fault))
+    }
+
+    /// Whatever `router` answers over HTTP; its address.
+    #[must_use]
+    pub fn http(&self, router: axum::Router) -> SocketAddr {
         let (listener, address) = self.bind();
-        self.run(async move { axum::serve(listener, api_server(fault)).await.is_ok() });
+        self.run(async move { axum::serve(listener, router).await.is_ok() });
         address
     }
 

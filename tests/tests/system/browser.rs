@@ -11,7 +11,7 @@ type Checked = Result<(), BrowserError>;
 
 /// Opens the report as a file and runs the checks; then nothing may be on the console, nothing may have been fetched, and the
 /// browser is ended whether the checks passed or not.
-async fn in_browser<F>(report: ScanReport, dark: bool, checks: fn(Browser) -> F)
+async fn in_browser<F>(report: &ScanReport, dark: bool, checks: fn(Browser) -> F)
 where
     F: Future<Output = Checked> + Send + 'static,
 {
@@ -19,7 +19,7 @@ where
     let path = folder.path().join("report.html");
     let options =
         RenderOptions { command: Some("mora recommend".to_owned()), ..RenderOptions::default() };
-    std::fs::write(&path, render(&report, OutputFormat::Html, &options).unwrap()).unwrap();
+    std::fs::write(&path, render(report, OutputFormat::Html, &options).unwrap()).unwrap();
     let (browser, guard) = Browser::start(dark).await.unwrap_or_else(|error| panic!("{error}"));
     let address = format!("file://{}", path.display());
     let task = tokio::spawn({
@@ -62,7 +62,7 @@ fn ordered(values: &[String], descending: bool) -> Vec<String> {
 
 #[tokio::test]
 async fn a_heading_sorts_both_ways_by_click_and_by_key() {
-    in_browser(sample::shop(), false, |browser| async move {
+    in_browser(&sample::shop(), false, |browser| async move {
         let before = column(&browser, 4).await?;
         assert!(before.contains(&String::new()), "no request that is not set: {before:?}");
         browser.click("th[data-column='4'] button").await?;
@@ -85,7 +85,7 @@ async fn a_heading_sorts_both_ways_by_click_and_by_key() {
 
 #[tokio::test]
 async fn words_and_severities_filter_and_the_count_follows() {
-    in_browser(sample::shop(), false, |browser| async move {
+    in_browser(&sample::shop(), false, |browser| async move {
         let count = "return document.querySelector('#shown').textContent";
         assert_eq!(browser.run(count).await?, "12 containers");
         browser.keys("#filter", "SERVICE deploy cart").await?;
@@ -121,7 +121,7 @@ const POINTS: &str = "
 
 #[tokio::test]
 async fn a_workload_that_is_opened_shows_its_plots_and_is_closed_again() {
-    in_browser(sample::shop(), false, |browser| async move {
+    in_browser(&sample::shop(), false, |browser| async move {
         assert_eq!(browser.run(POINTS).await?, json!([]), "plots are drawn before anyone asks");
         browser.click("tr.row .open").await?;
         let plots = browser.run(POINTS).await?;
@@ -137,7 +137,7 @@ async fn a_workload_that_is_opened_shows_its_plots_and_is_closed_again() {
             plots[0]["label"]
                 .as_str()
                 .unwrap()
-                .starts_with("CPU over time in cores: request now 1 cores"),
+                .starts_with("CPU over time in cores: request now 1, recommended 0.31"),
             "{plots}"
         );
         assert!(
@@ -159,7 +159,7 @@ async fn a_workload_that_is_opened_shows_its_plots_and_is_closed_again() {
 
 #[tokio::test]
 async fn a_row_has_an_address_and_a_pointer_is_told_what_it_is_over() {
-    in_browser(sample::shop(), false, |browser| async move {
+    in_browser(&sample::shop(), false, |browser| async move {
         browser.run("location.hash = '#/shop/StatefulSet/redis-cart/redis'").await?;
         let opened =
             "return document.querySelector('.open[aria-expanded=true] .name')?.textContent";
@@ -202,7 +202,7 @@ const CONTRAST: &str = "
 const BACKGROUND: &str = "return getComputedStyle(document.body).backgroundColor";
 
 /// Checks a page that is light, or dark, as the system prefers, and its button that turns it.
-async fn both_themes(browser: Browser, [first, second]: [&str; 2]) -> Checked {
+async fn both_themes(browser: &Browser, [first, second]: [&str; 2]) -> Checked {
     browser.click("tr.row .open").await?;
     for background in [first, second] {
         assert_eq!(browser.run(BACKGROUND).await?, background);
@@ -221,13 +221,19 @@ const DARK: &str = "rgb(20, 23, 26)";
 
 #[tokio::test]
 async fn the_page_is_light_or_dark_as_the_system_prefers_and_can_be_turned_and_read_either_way() {
-    in_browser(sample::shop(), false, |browser| both_themes(browser, [LIGHT, DARK])).await;
-    in_browser(sample::shop(), true, |browser| both_themes(browser, [DARK, LIGHT])).await;
+    in_browser(&sample::shop(), false, |browser| async move {
+        both_themes(&browser, [LIGHT, DARK]).await
+    })
+    .await;
+    in_browser(&sample::shop(), true, |browser| async move {
+        both_themes(&browser, [DARK, LIGHT]).await
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn hostile_texts_are_shown_as_texts() {
-    in_browser(sample::every_case(), false, |browser| async move {
+    in_browser(&sample::every_case(), false, |browser| async move {
         browser.run("window.alert = () => console.error('a text ran')").await?;
         browser
             .run("document.querySelectorAll('.open').forEach((button) => button.click())")
@@ -245,7 +251,7 @@ async fn hostile_texts_are_shown_as_texts() {
 
 #[tokio::test]
 async fn five_hundred_containers_are_sorted_filtered_and_drawn() {
-    in_browser(sample::many(500), false, |browser| async move {
+    in_browser(&sample::many(500), false, |browser| async move {
         let took = browser
             .run(
                 "const timing = performance.getEntriesByType('navigation')[0];

@@ -9,7 +9,7 @@ use serde_json::Value;
 fn examined(url: &str, complete: &Complete, namespace: &str, more: &[&str]) -> (i32, Vec<Value>) {
     let at = complete.newest().to_string();
     let mut arguments = vec!["doctor", "--prometheus", url, "--namespace", namespace];
-    arguments.extend(["--at", &at, "--lookback-hours", "1", "-o", "json"]);
+    arguments.extend(["--at", &at, "--lookback-hours", "1", "--no-cluster", "-o", "json"]);
     arguments.extend(more);
     let Output { status, stdout, stderr } = mora(&arguments).unwrap();
     let stderr = String::from_utf8_lossy(&stderr).into_owned();
@@ -93,7 +93,7 @@ fn a_namespace_that_is_not_known_and_a_prometheus_that_is_not_there_end_with_fai
     assert_eq!((code, states(&findings, "broken")), (1, vec!["reachable"]));
     assert_eq!(findings.len(), 1, "there is no sense in asking further");
     let fix = finding(&findings, "reachable")["fix"].as_str().unwrap();
-    assert!(fix.contains("source.prometheus.url"), "{fix}");
+    assert!(fix.contains("and prometheus.url"), "{fix}");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn what_is_configured_is_compared_with_what_is_scraped() {
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(
         text.contains(
-            "scrape_interval of shop: set source.prometheus.scrape_interval_seconds to 6"
+            "scrape_interval of shop: set prometheus.scrape_interval_seconds to 6"
         ),
         "{text}"
     );

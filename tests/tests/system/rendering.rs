@@ -38,11 +38,14 @@ const PODS: &str = "      spec:
           - {name: server, image: s, resources: {requests: {cpu: 1}, limits: {cpu: 2, memory: 1Gi}}}
 ";
 
-/// A kustomization that has workloads of the sample's names and takes the component.
-fn base(folder: &Path, component: &str) {
-    fs::create_dir(folder.join("mora")).unwrap();
-    fs::write(folder.join("mora/kustomization.yaml"), component).unwrap();
-    let text = "resources: [workloads.yaml]\ncomponents: [mora]\n";
+/// A kustomization that has workloads of the sample's names and takes the component, if there is one.
+fn base(folder: &Path, component: Option<&str>) {
+    let mut text = "resources: [workloads.yaml]\n".to_owned();
+    if let Some(component) = component {
+        fs::create_dir(folder.join("mora")).unwrap();
+        fs::write(folder.join("mora/kustomization.yaml"), component).unwrap();
+        text += "components: [mora]\n";
+    }
     fs::write(folder.join("kustomization.yaml"), text).unwrap();
     let object = |version: &str, kind: &str, name: &str, namespace: &str| {
         let pods = PODS.to_owned();
@@ -87,7 +90,7 @@ fn containers<'a>(objects: &'a [Value], kind: &str, namespace: &str, name: &str)
 #[test]
 fn kustomize_takes_the_component_and_changes_what_it_names_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    base(folder.path(), &rendered(OutputFormat::Kustomize));
+    base(folder.path(), Some(&rendered(OutputFormat::Kustomize)));
     let built = succeeded(&kubectl().arg("kustomize").arg(folder.path()).output().unwrap());
     let objects = documents(&built);
     assert_eq!(objects.len(), 5);
@@ -142,7 +145,7 @@ fn calls(script: &str) -> Vec<Vec<String>> {
 #[test]
 fn kubectl_merges_each_patch_into_an_object_without_a_cluster() {
     let folder = tempfile::tempdir().unwrap();
-    base(folder.path(), "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n");
+    base(folder.path(), None);
     let built = succeeded(&kubectl().arg("kustomize").arg(folder.path()).output().unwrap());
     let mut tried = 0;
     for call in calls(&rendered(OutputFormat::Patch)) {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use mora_core::{Bytes, ContainerRole, Millicores, OwnerKind};
 use mora_scan::{
     AutoscalerRow, Change, Confidence, ConfidenceLevel, Cost, History, Proposed, ResourceRow, Row,
-    SCHEMA, ScanReport, ScannedCluster, Severity, StrategyUsed, Summary, Totals,
+    SCHEMA, ScanReport, ScannedCluster, Severity, StrategyUsed, Summary,
 };
 
 /// What is set and what is proposed; 0 stands for nothing set, and for `unset`.
@@ -147,7 +147,6 @@ fn summary(rows: &[Row]) -> Summary {
         next.memory = next.memory + memory(kept(row.memory.request));
         next.cost += row.cost.recommended.unwrap_or_default();
     }
-    let Summary { current: Totals { .. }, .. } = summary;
     summary
 }
 

@@ -49,7 +49,11 @@ fn usage(settings: &QuerySettings, container: &str, of: Of) -> String {
         Of::Container => format!("max {BY} ({rate})"),
     };
     match (&settings.hours, of) {
-        (Some(hours), _) => format!("({rate} and on () ({}))", hours.promql()),
+        // The window of a rate lies within the hours if both of its ends do: hours are longer than windows.
+        (Some(hours), _) => {
+            let (begins, ends) = (hours.promql(settings.rate_window().seconds()), hours.promql(1));
+            format!("({rate} and on () ({begins}) and on () ({ends}))")
+        }
         (None, Of::Series) => rate,
         (None, Of::Container) => format!("({rate})"),
     }

@@ -1,5 +1,8 @@
 //! Dividing all pods among queries of about the same cost.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 

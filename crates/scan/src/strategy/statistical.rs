@@ -1,5 +1,8 @@
 //! Our own rule: a percentile of CPU and the largest memory with a margin, per pod, then the largest over pods.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use mora_core::{Bytes, ContainerRole, Millicores, OomRule, OwnerAutoscaler};
 use serde::{Deserialize, Serialize};
@@ -52,7 +55,8 @@ impl StatisticalSettings {
     /// What to set for the container of `case`.
     pub(super) fn advise(&self, case: Case<'_>) -> Advice {
         let mut notes = Vec::new();
-        let observed = case.observed.filter(|_| self.is_enough(case, &mut notes));
+        let is_enough = self.is_enough(case, &mut notes);
+        let observed = case.observed.filter(|_| is_enough);
         let cpu = observed.and_then(cpu_usage).and_then(|cores| self.cpu_request(cores));
         let peak = observed.and_then(ContainerObserved::memory_peak);
         let raised = observed.and_then(|observed| self.raised(observed, case.settings.end()));
