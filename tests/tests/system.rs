@@ -44,10 +44,10 @@ mod pipeline;
 mod prometheus;
 #[path = "system/recommend.rs"]
 mod recommend;
-#[path = "system/rendering.rs"]
-mod rendering;
 #[path = "system/refusals.rs"]
 mod refusals;
+#[path = "system/rendering.rs"]
+mod rendering;
 #[path = "system/secrets.rs"]
 mod secrets;
 #[path = "system/security.rs"]
