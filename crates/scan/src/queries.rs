@@ -214,9 +214,7 @@ impl QuerySettings {
     /// Hours that `points` of `subject` stand for.
     pub(crate) fn hours(&self, subject: Subject, points: f64) -> f64 {
         let seconds = match subject {
-            Subject::CpuPointsAtLeast | Subject::MemoryPointsAtLeast => {
-                krr::seconds_between_some(self)
-            }
+            Subject::MemoryPointsAtLeast => krr::seconds_between_some(self),
             _ => i64::from(self.step.seconds()),
         };
         points * seconds as f64 / 3600.0

@@ -60,7 +60,7 @@ impl Scan {
         for query in shards.iter().flat_map(|shard| settings.queries(shard)) {
             ask(&api, &query, &mut answers).await;
         }
-        for query in answers.follow_up(&shards) {
+        for query in answers.follow_up(&shards, &owners) {
             ask(&api, &query, &mut answers).await;
         }
         answers.observed(&self.inventory, &owners)

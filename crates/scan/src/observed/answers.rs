@@ -109,7 +109,7 @@ impl Answers {
     /// What has to be asked once all else was answered: containers with several series as a whole, and the limits of those
     /// that were killed for lack of memory.
     #[must_use]
-    pub fn follow_up(&self, shards: &[Shard]) -> Vec<Query> {
+    pub fn follow_up(&self, shards: &[Shard], owners: &Owners) -> Vec<Query> {
         let mut queries = Vec::new();
         let all = self.pods(|_| true).len();
         let settings = &self.settings;
@@ -118,11 +118,7 @@ impl Answers {
             queries.extend(whole.map(|subject| settings.query(*subject, Of::Container, &matchers)));
         }
         for (subject, at_least) in POINTS {
-            let required = f64::from(settings.dialect.points_required());
-            let few = |held: &Held| {
-                !held.has_several() && held.value(at_least).is_some_and(|points| points < required)
-            };
-            for matchers in pod_matchers(&self.pods(few), all, shards) {
+            for matchers in pod_matchers(&self.of_too_few(at_least, owners), all, shards) {
                 queries.push(settings.query(subject, Of::Series, &matchers));
             }
         }
@@ -164,6 +160,33 @@ impl Answers {
             container: label("container")?.into(),
             job: job.into(),
         })
+    }
+
+    /// Namespace and name of the pods of owners whose containers are not known to have been seen at as many steps as are required.
+    fn of_too_few(&self, at_least: Subject, owners: &Owners) -> Vec<(&str, &str)> {
+        let required = f64::from(self.settings.dialect.points_required());
+        if required == 0.0 {
+            return Vec::new();
+        }
+        let mut points: BTreeMap<(usize, &str), f64> = BTreeMap::new();
+        let mut pods: BTreeMap<(usize, &str), Vec<(&str, &str)>> = BTreeMap::new();
+        let mut jobs: BTreeMap<(&str, &str, &str), f64> = BTreeMap::new();
+        for (key, held) in &self.containers {
+            let container = (&*key.namespace, &*key.pod, &*key.container);
+            let known = held.value(at_least).unwrap_or(0.0);
+            // One of several jobs will count; the one with the fewest is the least that it can be.
+            jobs.entry(container).and_modify(|least| *least = least.min(known)).or_insert(known);
+        }
+        for ((namespace, pod, container), known) in jobs {
+            let Some(owner) = owners.owner(namespace, pod) else { continue };
+            *points.entry((owner, container)).or_default() += known;
+            pods.entry((owner, container)).or_default().push((namespace, pod));
+        }
+        let few = pods.into_iter().filter(|(of, _)| points[of] < required);
+        let mut few: Vec<(&str, &str)> = few.flat_map(|(_, pods)| pods).collect();
+        few.sort_unstable();
+        few.dedup();
+        few
     }
 
     /// Namespace and name of the pods of which some container is `wanted`.

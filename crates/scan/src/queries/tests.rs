@@ -80,14 +80,17 @@ fn krr_rounds_percentiles_and_cuts_times() {
 }
 
 #[test]
-fn points_are_counted_at_some_of_the_steps() {
-    let lookback = |hours| {
-        let settings =
-            QuerySettings { lookback: SignedDuration::from_hours(hours), ..settings(KRR) };
-        promql(&settings, Subject::CpuPointsAtLeast, Of::Series)
+fn points_are_counted_at_some_of_the_steps_as_long_as_they_are_enough() {
+    let asked = |subject, hours| {
+        let lookback = SignedDuration::from_hours(hours);
+        promql(&QuerySettings { lookback, ..settings(KRR) }, subject, Of::Series)
     };
-    assert!(lookback(3).ends_with("[180m:300s])"), "{}", lookback(3));
-    assert!(lookback(24 * 14).ends_with("[14d:1500s])"), "{}", lookback(24 * 14));
+    let ends = |text: String, end: &str| assert!(text.ends_with(end), "{text}");
+    ends(asked(Subject::MemoryPointsAtLeast, 3), "[180m:300s])");
+    ends(asked(Subject::MemoryPointsAtLeast, 24 * 14), "[14d:3600s])");
+    ends(asked(Subject::CpuPointsAtLeast, 3), "[10800s:300s])");
+    ends(asked(Subject::CpuPointsAtLeast, 36), "[60000s:300s])");
+    ends(asked(Subject::CpuPointsAtLeast, 24 * 14), "[60000s:300s])");
 }
 
 #[test]
