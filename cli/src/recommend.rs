@@ -52,7 +52,13 @@ fn contexts(config: &RecommendConfig) -> Vec<Option<String>> {
     if config.contexts.is_empty() {
         return vec![config.cluster.context.clone()];
     }
-    config.contexts.iter().cloned().map(Some).collect()
+    let mut contexts: Vec<Option<String>> = Vec::new();
+    for context in config.contexts.iter().cloned().map(Some) {
+        if !contexts.contains(&context) {
+            contexts.push(context);
+        }
+    }
+    contexts
 }
 
 async fn in_cluster(

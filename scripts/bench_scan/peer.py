@@ -27,7 +27,7 @@ def find_prometheus():
 
 
 def containers():
-    """Every container of every kind of workload, with its autoscaler's target or none."""
+    """Every container of every kind of workload, and whether an autoscaler scales it."""
     apps, batch = client.AppsV1Api(), client.BatchV1Api()
     scaled = {(one.metadata.namespace, one.spec.scale_target_ref.kind, one.spec.scale_target_ref.name)
               for one in client.AutoscalingV2Api().list_horizontal_pod_autoscaler_for_all_namespaces().items}
@@ -41,12 +41,12 @@ def containers():
 
 
 class Peer:
-    def __init__(self, url, days):
+    def __init__(self, url, days, at):
         self.connection = prometrix.get_custom_prometheus_connect(prometrix.PrometheusConfig(url=url, headers={}))
-        self.days = days
+        self.days, self.at = days, {"time": at} if at else {}
 
     def ask(self, query):
-        return self.connection.safe_custom_query(query=query)["result"]
+        return self.connection.safe_custom_query(query=query, params=self.at)["result"]
 
     def pods(self, namespace, kind, name):
         sets = self.ask(f'kube_replicaset_owner{{owner_name="{name}", owner_kind="{kind}", namespace="{namespace}"}}[{self.days}d]')
@@ -74,10 +74,11 @@ class Peer:
         size, _ = self.largest(f"max_over_time(max({memory}) {by} {steps})")
         _, points = self.largest(f"count_over_time(max({cpu}) {by} {steps})")
         _, memory_points = self.largest(f"count_over_time(max({memory}) {by} {steps})")
+        # The autoscalers of the benchmark look at CPU alone.
         found = {"namespace": namespace, "kind": kind, "name": name, "container": container, "cpu": None, "memory": None}
         if not scaled and points >= LEAST_POINTS and not math.isnan(cores):
             found["cpu"] = max(10, math.ceil(cores * 1000 - 1e-9))
-        if not scaled and memory_points >= LEAST_POINTS and not math.isnan(size):
+        if memory_points >= LEAST_POINTS and not math.isnan(size):
             found["memory"] = max(100, math.ceil(size * BUFFER / 2**20 - 1e-9)) * 2**20
         return found
 
@@ -85,9 +86,10 @@ class Peer:
 def main():
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--days", type=int, default=7)
+    flags.add_argument("--at", type=int, help="seconds since 1970; now when absent")
     flags = flags.parse_args()
     config.load_kube_config()
-    peer = Peer(find_prometheus(), flags.days)
+    peer = Peer(find_prometheus(), flags.days, flags.at)
     for query in ["example", "max(prometheus_tsdb_head_series)", "sum(max by (instance) (machine_memory_bytes))",
                   "sum(max by (instance) (machine_cpu_cores))",
                   "sum(max(kube_pod_container_resource_requests{namespace='kube-system', resource='memory'}) by (job, pod, container))",

@@ -189,5 +189,7 @@ func (c *Cluster) ofMachines() []*Series {
 			all = append(all, newSeries(labels.FromStrings(of...), from, to, c.Shape.StateStep*1000, constant(value)))
 		}
 	}
+	own := labels.FromStrings(labels.MetricName, "prometheus_tsdb_head_series", "instance", "localhost:9090", "job", "prometheus")
+	all = append(all, newSeries(own, from, to, c.Shape.Step*1000, constant(float64(40*c.Shape.Workloads))))
 	return append(all, c.state(from, to, 1, "up"))
 }

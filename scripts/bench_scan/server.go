@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -130,6 +132,10 @@ func (a *API) add(path, kind string, objects []Object) error {
 		}
 		resource.items = append(resource.items, item)
 	}
+	// As etcd has them.
+	slices.SortFunc(resource.items, func(a, b Item) int {
+		return cmp.Or(strings.Compare(a.namespace, b.namespace), strings.Compare(a.name, b.name))
+	})
 	a.resources[path] = resource
 	return nil
 }

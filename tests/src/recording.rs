@@ -155,7 +155,8 @@ impl BoutiqueDay {
 }
 
 /// The folder with the recorded data, if it is on this machine.
-fn shared_data() -> Option<PathBuf> {
+#[must_use]
+pub fn shared_data() -> Option<PathBuf> {
     let folder = env::var_os("MORA_SHARED_DATA").map(PathBuf::from);
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     folder.or_else(|| beside.is_dir().then_some(beside))

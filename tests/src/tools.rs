@@ -53,6 +53,16 @@ pub fn kubectl() -> Result<PathBuf, ToolError> {
     tool("MORA_TEST_KUBECTL")
 }
 
+/// A browser; fails when `MORA_TEST_CHROMIUM` does not name a file.
+pub fn chromium() -> Result<PathBuf, ToolError> {
+    tool("MORA_TEST_CHROMIUM")
+}
+
+/// The program that drives the browser; fails when `MORA_TEST_CHROMEDRIVER` does not name a file.
+pub fn chromedriver() -> Result<PathBuf, ToolError> {
+    tool("MORA_TEST_CHROMEDRIVER")
+}
+
 /// The binary `name` of this workspace, built with the same profile as the running test.
 ///
 /// An example is named `examples/<name>`. Fails when it has not been built.

@@ -16,6 +16,8 @@ mod faults;
 mod mutual_tls;
 #[path = "cluster/plans.rs"]
 mod plans;
+#[path = "cluster/recommend.rs"]
+mod recommend;
 #[path = "cluster/workers.rs"]
 mod workers;
 
@@ -45,6 +47,8 @@ fn the_shipped_manifests_work_on_a_real_cluster() {
 
     workers::assert_answer_a_foreign_client(&bed);
     access::assert_least(&bed);
+    recommend::assert_found(&bed);
+    recommend::assert_healthy(&bed);
 
     faults::worker_killed(&bed);
     faults::api_server_stopped(&bed);

@@ -6,6 +6,8 @@ mod backtest;
 mod bad_input;
 #[path = "system/book.rs"]
 mod book;
+#[path = "system/browser.rs"]
+mod browser;
 #[path = "system/call_graph.rs"]
 mod call_graph;
 #[path = "system/catalogue.rs"]
@@ -24,6 +26,8 @@ mod experiments;
 mod faults;
 #[path = "system/graph.rs"]
 mod graph;
+#[path = "system/krr.rs"]
+mod krr;
 #[path = "system/load.rs"]
 mod load;
 #[path = "system/manifests.rs"]
@@ -42,6 +46,8 @@ mod prometheus;
 mod recommend;
 #[path = "system/refusals.rs"]
 mod refusals;
+#[path = "system/rendering.rs"]
+mod rendering;
 #[path = "system/secrets.rs"]
 mod secrets;
 #[path = "system/security.rs"]
@@ -50,3 +56,5 @@ mod security;
 mod store;
 #[path = "system/surge.rs"]
 mod surge;
+#[path = "system/tunnel.rs"]
+mod tunnel;

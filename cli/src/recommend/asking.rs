@@ -48,7 +48,7 @@ pub(super) async fn ask_all(asked: Asked<'_>, plots: bool) -> Result<Observed, P
     let mut answers = Answers::new(asked.settings.clone());
     let mut owners = Owners::new(asked.inventory);
     tokio::try_join!(asked.ask(queries, &mut answers), asked.owners(&shards, &mut owners))?;
-    let follow_up = answers.follow_up(&shards);
+    let follow_up = answers.follow_up(&shards, &owners);
     asked.ask(follow_up, &mut answers).await?;
     Ok(answers.observed(asked.inventory, &owners))
 }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use mora_core::{
-    Justification, Limit, Limits, Plan, PlanStatus, Recommendation, Source, Step, Target,
-    WorkloadRef,
+    Decision, Justification, Limit, Limits, Plan, PlanStatus, Recommendation, Source, Step, Target,
+    Verdict, WorkloadRef,
 };
 use mora_scan::{Change, Proposed, Row};
 
@@ -15,7 +15,8 @@ use super::Found;
 pub(super) fn plan(mut found: Vec<Found>, now: Timestamp) -> anyhow::Result<Plan> {
     anyhow::ensure!(found.len() == 1, "a plan is for one cluster; give one --context");
     let Found { rows, plan } = found.remove(0);
-    if let Some(plan) = plan {
+    if let Some(mut plan) = plan {
+        plan.recommendations.iter_mut().for_each(decide);
         return Ok(plan);
     }
     let planned = rows.rows.iter().filter_map(recommendation);
@@ -44,10 +45,35 @@ pub(super) fn plan(mut found: Vec<Found>, now: Timestamp) -> anyhow::Result<Plan
     })
 }
 
+/// Lets all of a recommendation through that no change gate was asked about: whoever writes a plan by hand decides by applying
+/// it. What is raised comes first.
+fn decide(recommendation: &mut Recommendation) {
+    if recommendation.decision.is_some() {
+        return;
+    }
+    let (cpu, memory) = (&recommendation.cpu, &recommendation.memory);
+    let raises = cpu.current.is_none_or(|now| cpu.target > now)
+        || memory.current.is_none_or(|now| memory.target > now);
+    let lowers = cpu.current.is_some_and(|now| cpu.target < now)
+        || memory.current.is_some_and(|now| memory.target < now);
+    let (verdict, wave) = match (raises, lowers) {
+        (true, _) => (Verdict::Raise, Some(1)),
+        (false, true) => (Verdict::Lower, Some(2)),
+        (false, false) => (Verdict::Hold, None),
+    };
+    recommendation.decision = Some(Decision {
+        verdict,
+        cpu: Some(cpu.target),
+        memory: Some(memory.target),
+        wave,
+        reason: "it was asked for by hand: the whole way at once, without a change gate".to_owned(),
+    });
+}
+
 /// `None` for a row without requests, and for an owner whose kind plans do not know.
 fn recommendation(row: &Row) -> Option<Recommendation> {
     let workload: WorkloadRef = row.owner().workload()?;
-    Some(Recommendation {
+    let mut recommendation = Recommendation {
         workload,
         container: row.container.clone(),
         replicas: row.replicas,
@@ -59,7 +85,9 @@ fn recommendation(row: &Row) -> Option<Recommendation> {
         source: Source::Statistical,
         justification: Justification { notes: row.notes.clone(), ..Justification::default() },
         decision: None,
-    })
+    };
+    decide(&mut recommendation);
+    Some(recommendation)
 }
 
 fn target<Q: Copy>(change: Change<Q>) -> Option<Target<Q>> {

@@ -7,7 +7,8 @@ use mora_collector::{PrometheusApi, PrometheusConfig};
 use mora_core::Inventory;
 use mora_kubernetes::{Cluster, InventoryScope};
 use mora_scan::{
-    ClusterRows, Glob, Observed, QuerySettings, ScannedCluster, Strategy, StrategyUsed, rows,
+    ClusterRows, Glob, History, Observed, QuerySettings, Row, ScannedCluster, Strategy,
+    StrategyUsed, rows,
 };
 
 use super::asking::{Asked, ScanConfig, ask_all};
@@ -183,18 +184,10 @@ impl Scanned {
     pub(super) fn rows(&self, config: &RecommendConfig) -> ClusterRows {
         let rows =
             rows(&self.inventory, &self.observed, &self.settings, &self.strategy, &config.cost);
-        let mut histories = BTreeMap::new();
-        if config.output.has_plots() {
-            for (index, item) in self.inventory.items.iter().enumerate() {
-                for (name, _) in &item.containers {
-                    let Some(observed) = self.observed.container(index, name) else { continue };
-                    let row = rows
-                        .iter()
-                        .find(|row| row.owner() == item.owner && row.container == **name);
-                    histories.extend(row.map(|row| (row.key(), observed.history())));
-                }
-            }
-        }
+        let histories = match config.output.has_plots() {
+            true => self.histories(&rows),
+            false => BTreeMap::new(),
+        };
         let mut warnings = self.inventory.warnings.clone();
         if self.observed.strays > 0 {
             warnings.push(format!(
@@ -203,5 +196,15 @@ impl Scanned {
             ));
         }
         ClusterRows { cluster: self.shown.clone(), rows, histories, warnings }
+    }
+
+    /// What is drawn for `rows`, which are in the order of the inventory.
+    fn histories(&self, rows: &[Row]) -> BTreeMap<String, History> {
+        let items = self.inventory.items.iter().enumerate();
+        let containers = items.flat_map(|(index, item)| {
+            item.containers.iter().map(move |(name, _)| self.observed.container(index, name))
+        });
+        let drawn = rows.iter().zip(containers);
+        drawn.filter_map(|(row, observed)| Some((row.key(), observed?.history()))).collect()
     }
 }

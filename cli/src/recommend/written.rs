@@ -68,7 +68,8 @@ pub(super) fn write_report(config: &RecommendConfig, report: &ScanReport) -> any
         width: to_terminal.then(width).flatten(),
         command: Some(command()),
     };
-    if !matches!(format, OutputFormat::Table | OutputFormat::Wide) {
+    // The wide table has them itself.
+    if format != OutputFormat::Wide {
         report.warnings.iter().for_each(|warning| say(warning));
     }
     output.write(&render(report, format, &options)?)?;

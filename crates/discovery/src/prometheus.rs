@@ -16,6 +16,8 @@ use crate::forwarder::Forwarder;
 
 /// Where an expression is asked for.
 const QUERY: &str = "/api/v1/query?query=";
+/// Where many Prometheus behind an ingress have it (`--web.route-prefix`).
+const PREFIX: &str = "/prometheus";
 /// What only a Prometheus with the kubelets' metrics has a value for.
 const CONTAINERS: &str = "count(container_cpu_usage_seconds_total)";
 /// Services that are asked whether they are a Prometheus.
@@ -137,6 +139,8 @@ enum Answer {
     Values(bool),
     /// It wants to know for which tenant, which only a header can say.
     Tenant,
+    /// With that there is nothing there; how.
+    Absent(String),
     /// Not as Prometheus does; why.
     No(String),
 }
@@ -149,17 +153,21 @@ async fn chosen(
     if services.is_empty() {
         return Err(PrometheusDiscoveryError::Absent);
     }
-    let answers = asked_all(cluster, &services, "1").await?;
+    let probed = join_all(services.into_iter().map(|service| probed(cluster, service))).await;
     let (mut answering, mut of_tenants, mut silent) = (Vec::new(), Vec::new(), Vec::new());
-    for (service, answer) in services.into_iter().zip(answers) {
+    for probed in probed {
+        let (service, answer) = probed?;
         match answer {
             Answer::Values(_) => answering.push(service),
             Answer::Tenant => of_tenants.push(service),
-            Answer::No(why) => silent.push(format!("{} {why}", service.service)),
+            Answer::Absent(why) | Answer::No(why) => {
+                silent.push(format!("{} {why}", service.service));
+            }
         }
     }
     if answering.len() > 1 {
-        let known = asked_all(cluster, &answering, CONTAINERS).await?;
+        let asked = answering.iter().map(|service| asked(cluster, service, CONTAINERS));
+        let known: Vec<Answer> = join_all(asked).await.into_iter().collect::<Result<_, _>>()?;
         let first = known.iter().position(|answer| matches!(answer, Answer::Values(true)));
         answering.swap(0, first.unwrap_or(0));
     }
@@ -167,20 +175,31 @@ async fn chosen(
     first.ok_or(PrometheusDiscoveryError::Silent(silent))
 }
 
-/// The answers of all `services`, which are asked at once.
-async fn asked_all(
+/// How a Service answers, and as what: below [`PREFIX`] if there is nothing at the root.
+async fn probed(
     cluster: &Cluster,
-    services: &[PrometheusService],
-    expression: &str,
-) -> Result<Vec<Answer>, ClusterError> {
-    let asked = services.iter().map(|service| async move {
-        let late = || Answer::No(format!("does not answer within {PROBE_DEADLINE:?}"));
-        match timeout(PROBE_DEADLINE, ask(cluster, service, expression)).await {
-            Ok(answer) => answer,
-            Err(_) => Ok(late()),
+    service: PrometheusService,
+) -> Result<(PrometheusService, Answer), ClusterError> {
+    let answer = asked(cluster, &service, "1").await?;
+    if service.path.is_empty() && matches!(answer, Answer::Absent(_)) {
+        let url = format!("{}{PREFIX}", service.url);
+        let below = PrometheusService { path: PREFIX, url, ..service.clone() };
+        let answer = asked(cluster, &below, "1").await?;
+        if matches!(answer, Answer::Values(_) | Answer::Tenant) {
+            return Ok((below, answer));
         }
-    });
-    join_all(asked).await.into_iter().collect()
+    }
+    Ok((service, answer))
+}
+
+/// The answer to an expression, in time.
+async fn asked(
+    cluster: &Cluster,
+    service: &PrometheusService,
+    expression: &str,
+) -> Result<Answer, ClusterError> {
+    let late = || Ok(Answer::No(format!("does not answer within {PROBE_DEADLINE:?}")));
+    timeout(PROBE_DEADLINE, ask(cluster, service, expression)).await.unwrap_or_else(|_| late())
 }
 
 /// Asks for the value of an expression that needs no escaping in an address.
@@ -235,6 +254,7 @@ fn read(status: StatusCode, body: &[u8]) -> Answer {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::No(format!(
             "wants a token of its own ({status}), which the API server does not pass on: give its URL (on OpenShift that of the route thanos-querier) and a bearer token"
         )),
+        StatusCode::NOT_FOUND => Answer::Absent(format!("answers with {status}: {said}")),
         status => Answer::No(format!("answers with {status}: {said}")),
     }
 }

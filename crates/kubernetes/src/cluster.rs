@@ -55,7 +55,10 @@ impl Cluster {
         )
     }
 
-    fn configured(config: Config) -> Result<Self, ClusterError> {
+    fn configured(mut config: Config) -> Result<Self, ClusterError> {
+        // What is asked again, and for how long, is decided where it is asked: the client's own way is fifteen tries, also of a
+        // query that has just been too much for a Prometheus.
+        config.default_retry = false;
         if has_unsendable_token(&config.auth_info) {
             let cause = "the token in the kubeconfig has a line break or another control character";
             return Err(ClusterError::Credentials(cause.into()));

@@ -91,10 +91,8 @@ mod tests {
 
     fn rendered(format: OutputFormat, width: Option<u16>, colours: bool) -> String {
         let only_one = [OutputFormat::Kustomize, OutputFormat::Helm, OutputFormat::Vpa];
-        let report = match only_one.contains(&format) {
-            true => sample::one_cluster(),
-            false => sample::every_case(),
-        };
+        let is_of_one = only_one.contains(&format);
+        let report = if is_of_one { sample::one_cluster() } else { sample::every_case() };
         let command = Some(format!("mora recommend -o {format}\nrm -rf /"));
         render(&report, format, &RenderOptions { colours, width, command }).unwrap()
     }

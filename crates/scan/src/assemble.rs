@@ -157,10 +157,16 @@ pub fn assemble(
         let (score, letter) = krr::score(&severities);
         report.warnings.push(format!("KRR's score is {score} of 100 ({letter})."));
     }
-    selection.arrange(&mut report.rows);
+    report.summary = summary(&report.rows, prices);
+    report.summary.hidden = selection.arrange(&mut report.rows);
+    if report.summary.hidden > 0 {
+        report.warnings.push(format!(
+            "{} of the {} containers are not shown; counts and sums are over all of them.",
+            report.summary.hidden, report.summary.containers
+        ));
+    }
     let shown: BTreeSet<String> = report.rows.iter().map(Row::key).collect();
     report.histories.retain(|key, _| shown.contains(key));
-    report.summary = summary(&report.rows, prices);
     report
 }
 
@@ -184,5 +190,6 @@ pub fn summary(rows: &[Row], prices: &Prices) -> Summary {
         current: prices.totals(current),
         recommended: prices.totals(recommended),
         currency: prices.currency.clone(),
+        hidden: 0,
     }
 }

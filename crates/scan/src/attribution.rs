@@ -2,6 +2,8 @@
 
 mod names;
 mod seen;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use crate::{Cost, ResourceRow, Totals};
 
 /// Hours of a month, as clouds bill it: a twelfth of 8,760.
 const MONTH_HOURS: f64 = 730.0;
+const CENTS: f64 = 100.0;
 const GIBIBYTE: f64 = 1_073_741_824.0;
 
 /// What resources cost.
@@ -29,12 +30,12 @@ impl Default for Prices {
 }
 
 impl Prices {
-    /// `cpu` and `memory` for a month.
+    /// `cpu` and `memory` for a month, to a cent.
     #[must_use]
     pub fn month(&self, cpu: Millicores, memory: Bytes) -> f64 {
         let hour = cpu.cores() * self.cpu_core_hour
             + memory.get() as f64 / GIBIBYTE * self.memory_gib_hour;
-        hour * MONTH_HOURS
+        (hour * MONTH_HOURS * CENTS).round() / CENTS
     }
 
     /// What the requests of `replicas` cost in a month, as they are and as recommended.
@@ -46,7 +47,8 @@ impl Prices {
         replicas: u32,
     ) -> Cost {
         let month = |cpu: Option<Millicores>, memory: Option<Bytes>| {
-            Some(self.month(cpu?, memory?) * f64::from(replicas))
+            let (cpu, memory) = (cpu?.scaled(f64::from(replicas)), memory?.get());
+            Some(self.month(cpu, Bytes::new(memory.saturating_mul(u64::from(replicas)))))
         };
         Cost {
             current: month(cpu.request.current, memory.request.current),

@@ -52,12 +52,14 @@ pub struct PodObserved {
     pub cpu: Option<f64>,
     /// CPU usage at every step, in cores; only where the strategy needs them.
     pub cpu_samples: Vec<f64>,
-    /// Steps at which CPU was known; only where the strategy needs them.
+    /// Steps at which CPU was known, or as many of them as are enough; only where the strategy needs them.
     pub cpu_points: Option<f64>,
     /// The largest memory working set, in bytes.
     pub memory: Option<f64>,
-    /// Steps at which memory was known; only where the strategy needs them.
+    /// Steps at which memory was known, or as many of them as are enough; only where the strategy needs them.
     pub memory_points: Option<f64>,
+    /// Hours in which memory was known, where they are told by its steps and not by slots.
+    pub hours_known: Option<f64>,
     /// The largest memory working set of each slot, in bytes, by the slot's end; ascending.
     pub memory_slots: Vec<(Timestamp, f64)>,
     /// The largest CPU usage of each slot, in cores, by the slot's end; ascending; only for plots.

@@ -6,6 +6,8 @@
 mod krr;
 mod own;
 mod shards;
+#[cfg(test)]
+mod tests;
 mod week_hours;
 
 use jiff::{SignedDuration, Timestamp};
@@ -21,24 +23,54 @@ pub enum Dialect {
     /// Our own: a quantile of CPU, and the largest memory of every hour.
     Own,
     /// Those of Robusta KRR's strategy `simple`.
-    KrrSimple,
+    KrrSimple {
+        /// Steps with data below which it recommends nothing.
+        points_required: u32,
+    },
     /// Those of Robusta KRR's strategy `simple_limit`.
-    KrrSimpleLimit,
+    KrrSimpleLimit {
+        /// Steps with data below which it recommends nothing.
+        points_required: u32,
+    },
 }
 
 impl Dialect {
     /// Whether it is one of Robusta KRR.
     pub(crate) const fn is_krr(self) -> bool {
-        matches!(self, Self::KrrSimple | Self::KrrSimpleLimit)
+        matches!(self, Self::KrrSimple { .. } | Self::KrrSimpleLimit { .. })
     }
 
-    /// What it asks for of every container.
+    /// Steps with data below which nothing is recommended.
+    pub(crate) const fn points_required(self) -> u32 {
+        match self {
+            Self::Own => 0,
+            Self::KrrSimple { points_required } | Self::KrrSimpleLimit { points_required } => {
+                points_required
+            }
+        }
+    }
+
+    /// What it asks for of every container, the dearest first.
     pub(crate) const fn usage(self) -> &'static [Subject] {
-        use Subject::{Cpu, CpuPoints, CpuSamples, Memory, MemoryPoints, MemorySlots};
+        use Subject::{
+            Cpu, CpuPointsAtLeast, CpuSamples, Memory, MemoryPointsAtLeast, MemorySlots,
+        };
         match self {
             Self::Own => &[Cpu, MemorySlots],
-            Self::KrrSimple => &[Cpu, Memory, CpuPoints, MemoryPoints],
-            Self::KrrSimpleLimit => &[CpuSamples, Memory, CpuPoints, MemoryPoints],
+            Self::KrrSimple { .. } => &[Cpu, Memory, CpuPointsAtLeast, MemoryPointsAtLeast],
+            Self::KrrSimpleLimit { .. } => {
+                &[CpuSamples, Memory, CpuPointsAtLeast, MemoryPointsAtLeast]
+            }
+        }
+    }
+
+    /// What it asks for of a container with several series once more, of all together.
+    pub(crate) const fn whole(self) -> &'static [Subject] {
+        use Subject::{Cpu, CpuPoints, CpuSamples, Memory, MemoryPoints};
+        match self {
+            Self::Own => &[Cpu],
+            Self::KrrSimple { .. } => &[Cpu, Memory, CpuPoints, MemoryPoints],
+            Self::KrrSimpleLimit { .. } => &[CpuSamples, Memory, CpuPoints, MemoryPoints],
         }
     }
 }
@@ -77,23 +109,20 @@ pub enum Subject {
     CpuSlots,
     /// Steps at which CPU usage was known.
     CpuPoints,
+    /// Some of them: no more than there are.
+    CpuPointsAtLeast,
     /// The largest memory working set, in bytes.
     Memory,
     /// The largest memory working set of each slot, in bytes, stamped with the slot's end.
     MemorySlots,
     /// Steps at which memory was known.
     MemoryPoints,
+    /// Some of them: no more than there are.
+    MemoryPointsAtLeast,
     /// When the container was last killed for lack of memory, in seconds since the Unix epoch.
     OomTime,
     /// The memory limit of a container that was killed for lack of memory, in bytes.
     OomLimit,
-}
-
-impl Subject {
-    /// Whether it is asked for series by series first.
-    pub(crate) const fn is_per_series(self) -> bool {
-        !matches!(self, Self::MemorySlots | Self::CpuSlots)
-    }
 }
 
 /// Of which series an answer is.
@@ -182,13 +211,22 @@ impl QuerySettings {
         u32::try_from(hours * 3600).ok().and_then(Step::from_seconds).unwrap_or(Step::HOUR)
     }
 
+    /// Hours that `points` of `subject` stand for.
+    pub(crate) fn hours(&self, subject: Subject, points: f64) -> f64 {
+        let seconds = match subject {
+            Subject::MemoryPointsAtLeast => krr::seconds_between_some(self),
+            _ => i64::from(self.step.seconds()),
+        };
+        points * seconds as f64 / 3600.0
+    }
+
     /// The window that rates are taken over.
     pub(crate) fn rate_window(&self) -> Step {
         let scrapes = self.scrape_interval.seconds().saturating_mul(SCRAPES_IN_WINDOW);
         Step::from_seconds(scrapes).unwrap_or(self.step).max(self.step)
     }
 
-    /// All that is asked of `shard` before anything is known of it.
+    /// All that is asked of `shard` before anything is known of it, the dearest first.
     #[must_use]
     pub fn queries(&self, shard: &Shard) -> Vec<Query> {
         let oom = self.oom_kills.then_some(Subject::OomTime);
@@ -220,7 +258,7 @@ impl QuerySettings {
     pub(crate) fn query(&self, subject: Subject, of: Of, matchers: &str) -> Query {
         let promql = match self.dialect {
             Dialect::Own => own::promql(self, subject, of, matchers),
-            Dialect::KrrSimple | Dialect::KrrSimpleLimit => {
+            Dialect::KrrSimple { .. } | Dialect::KrrSimpleLimit { .. } => {
                 krr::promql(self, subject, of, matchers)
             }
         };
@@ -239,10 +277,8 @@ impl QuerySettings {
                     step,
                 }
             }
-            // KRR cuts the seconds off the ends of a range, and only there.
             Subject::CpuSamples => {
-                let end = Step::MINUTE.floor(self.end());
-                Span::Range { start: before(end, self.lookback), end, step: self.step }
+                Span::Range { start: self.start(), end: self.end(), step: self.step }
             }
             _ => Span::Instant(self.end()),
         }

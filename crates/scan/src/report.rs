@@ -26,7 +26,7 @@ pub struct ScanReport {
     pub to: Timestamp,
     /// What was scanned, in the order of the rows.
     pub clusters: Vec<ScannedCluster>,
-    /// Counts and sums over the rows.
+    /// Counts and sums over all that was scanned, rows that are not shown included.
     pub summary: Summary,
     /// One per container.
     pub rows: Vec<Row>,
@@ -263,7 +263,7 @@ pub struct Cost {
     pub recommended: Option<f64>,
 }
 
-/// Counts and sums over all rows.
+/// Counts and sums over all that was scanned.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// Workloads.
@@ -278,9 +278,12 @@ pub struct Summary {
     pub recommended: Totals,
     /// Name of the currency, as in `USD`.
     pub currency: String,
+    /// Containers that are counted here, but have no row, because only the most urgent or the first ones were asked for.
+    #[serde(default)]
+    pub hidden: usize,
 }
 
-/// Requests of all replicas of all rows.
+/// Requests of all replicas of all that was scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// CPU.

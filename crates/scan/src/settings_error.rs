@@ -17,7 +17,11 @@ pub struct SettingsError {
 /// Fails unless `value` of `key` is a percentile.
 pub(crate) fn check_percentile(key: &'static str, value: f64) -> Result<(), SettingsError> {
     let is_one = value > 0.0 && value <= 100.0;
-    is_one.then_some(()).ok_or(SettingsError { key, value, range: "a number above 0 and up to 100" })
+    is_one.then_some(()).ok_or(SettingsError {
+        key,
+        value,
+        range: "a number above 0 and up to 100",
+    })
 }
 
 /// Fails unless `value` of `key` is a margin in percent.

@@ -78,10 +78,13 @@ impl Strategy {
     pub const fn dialect(&self) -> Dialect {
         match self {
             Self::Statistical(_) => Dialect::Own,
-            Self::Krr(settings) => match settings.strategy {
-                KrrStrategy::Simple => Dialect::KrrSimple,
-                KrrStrategy::SimpleLimit => Dialect::KrrSimpleLimit,
-            },
+            Self::Krr(settings) => {
+                let points_required = settings.points_required;
+                match settings.strategy {
+                    KrrStrategy::Simple => Dialect::KrrSimple { points_required },
+                    KrrStrategy::SimpleLimit => Dialect::KrrSimpleLimit { points_required },
+                }
+            }
         }
     }
 

@@ -58,7 +58,7 @@ fn a_prometheus_that_wants_credentials_says_how_to_give_them() {
 fn a_namespace_without_data_is_named() {
     let prometheus = Prometheus::shared().unwrap_or_else(|error| panic!("{error}"));
     let url = prometheus.url();
-    let output = mora(&["recommend", "--prometheus", &url, "--namespace", "nowhere"]).unwrap();
+    let output = mora(&["graph", "--prometheus", &url, "--namespace", "nowhere"]).unwrap();
     assert_refused(&output, &["`nowhere`"]);
 }
 

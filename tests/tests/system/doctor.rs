@@ -113,9 +113,7 @@ fn what_is_configured_is_compared_with_what_is_scraped() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(
-        text.contains(
-            "scrape_interval of shop: set prometheus.scrape_interval_seconds to 6"
-        ),
+        text.contains("scrape_interval of shop: set prometheus.scrape_interval_seconds to 6"),
         "{text}"
     );
     assert!(text.contains("history of shop: keep samples longer"), "{text}");

@@ -105,11 +105,15 @@ fn the_predictive_strategy_trains_here_when_no_worker_is_configured() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.html");
     let path = report.to_str().unwrap();
-    let more = ["--strategy", "predictive", "--output", "yaml", "--report", path];
+    let more = ["--strategy", "predictive", "--output", "json", "--report", path];
     let output = recommend(&prometheus, dataset, &more);
     assert_eq!(output.status.code(), Some(0));
-    let yaml = String::from_utf8(output.stdout).unwrap();
-    assert!(yaml.contains("strategy: ensemble") && yaml.contains("coverage: 0."), "{yaml}");
+    let found: ScanReport = serde_json::from_slice(&output.stdout).unwrap();
+    let row = row(&found, &dataset.workload);
+    let rungs = ["ensemble", "single member", "hour of week"];
+    assert!(rungs.contains(&row.strategy.as_str()), "{row:?}");
+    assert!(row.confidence.coverage.is_some_and(|covered| covered > 0.8), "{row:?}");
+    assert!(row.confidence.origins.is_some_and(|origins| origins > 0), "{row:?}");
     let html = std::fs::read_to_string(report).unwrap();
     assert!(html.contains(dataset.workload.name()) && html.contains("<script"));
 }

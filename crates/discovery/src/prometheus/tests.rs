@@ -71,6 +71,15 @@ async fn what_answers_below_a_path_is_asked_and_given_there() {
 }
 
 #[tokio::test]
+async fn one_whose_routes_have_a_prefix_is_found_below_it() {
+    let found = tunnel(json!([prometheus("it")]), |asked| {
+        let missing = Response::builder().status(404).body(Body::from("404 page not found"));
+        if asked.path.starts_with("/prometheus/api") { vector(1) } else { missing.unwrap() }
+    });
+    assert!(found.await.unwrap().url().ends_with("/prometheus"));
+}
+
+#[tokio::test]
 async fn one_that_asks_for_a_tenant_is_taken_where_there_is_no_other() {
     let mimir = service("mimir", &json!({NAME: "mimir-nginx"}), 80);
     let answer = |asked: &Asked| {
@@ -114,6 +123,16 @@ async fn where_none_answers_each_is_named_with_its_reason() {
     ] {
         assert!(error.contains(part), "{part}\n{error}");
     }
+}
+
+#[tokio::test]
+async fn inside_of_the_cluster_the_service_itself_is_called_and_no_port_is_opened() {
+    let api = FakeApi::start(json!([prometheus("it")]), |_| status(503, "nobody")).await;
+    let found = PrometheusTunnel::within(&api.cluster().await).await.unwrap();
+    assert_eq!(found.url(), "http://it.monitoring.svc:9090");
+    assert_eq!(found.shown(), "Prometheus monitoring/it");
+    assert!(!found.is_local());
+    assert_eq!(api.asked.lock().unwrap().len(), 0);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use mora_core::{Bytes, ContainerRole, Millicores, OwnerKind};
 use mora_scan::{
     AutoscalerRow, Change, Confidence, ConfidenceLevel, Cost, History, Proposed, ResourceRow, Row,
-    SCHEMA, ScanReport, ScannedCluster, Severity, StrategyUsed, Summary, Totals,
+    SCHEMA, ScanReport, ScannedCluster, Severity, StrategyUsed, Summary,
 };
 
 /// What is set and what is proposed; 0 stands for nothing set, and for `unset`.
@@ -147,7 +147,6 @@ fn summary(rows: &[Row]) -> Summary {
         next.memory = next.memory + memory(kept(row.memory.request));
         next.cost += row.cost.recommended.unwrap_or_default();
     }
-    let Summary { current: Totals { .. }, .. } = summary;
     summary
 }
 
@@ -174,11 +173,11 @@ pub(crate) fn shop() -> ScanReport {
         made("frontend", 4, ((1000, 310), (512, 148)), ((2000, 0), (1024, 192))),
         made("cartservice", 3, ((300, 462), (128, 171)), ((400, 0), (160, 224))),
         made("recommendationservice", 3, ((600, 94), (900, 245)), ((1000, 0), (1800, 320))),
-        made("checkoutservice", 2, ((250, 141), (128, 64)), ((500, 0), (256, 84))),
-        made("productcatalogservice", 3, ((200, 188), (96, 88)), ((400, 0), (192, 116))),
-        made("currencyservice", 2, ((500, 356), (128, 119)), ((800, 0), (256, 156))),
-        made("shippingservice", 2, ((200, 42), (128, 52)), ((300, 0), (192, 68))),
-        made("paymentservice", 2, ((100, 58), (128, 116)), ((200, 0), (256, 152))),
+        made("checkoutservice", 2, ((250, 141), (128, 64)), ((500, 0), (96, 84))),
+        made("productcatalogservice", 3, ((200, 188), (96, 88)), ((400, 0), (128, 116))),
+        made("currencyservice", 2, ((500, 356), (128, 119)), ((800, 0), (160, 156))),
+        made("shippingservice", 2, ((200, 42), (128, 52)), ((300, 0), (96, 68))),
+        made("paymentservice", 2, ((100, 58), (128, 116)), ((200, 0), (160, 152))),
         made("emailservice", 1, ((0, 36), (0, 87)), ((0, 0), (0, 116))),
         made("adservice", 2, ((400, 211), (384, 372)), ((800, 0), (512, 484))),
         made("redis-cart", 1, ((100, 104), (256, 238)), ((125, 0), (320, 310))),
@@ -224,10 +223,20 @@ fn finish_shop(rows: &mut [Row]) {
 /// Makes it a row of which nothing can be said.
 fn unknown(row: &mut Row) {
     for change in [&mut row.cpu.request, &mut row.cpu.limit] {
-        *change = Change { recommended: Proposed::Unknown, severity: Severity::Unknown, ..*change };
+        *change = Change {
+            recommended: Proposed::Unknown,
+            change_percent: None,
+            severity: Severity::Unknown,
+            ..*change
+        };
     }
     for change in [&mut row.memory.request, &mut row.memory.limit] {
-        *change = Change { recommended: Proposed::Unknown, severity: Severity::Unknown, ..*change };
+        *change = Change {
+            recommended: Proposed::Unknown,
+            change_percent: None,
+            severity: Severity::Unknown,
+            ..*change
+        };
     }
     row.severity = Severity::Unknown;
     row.cost.recommended = row.cost.current;

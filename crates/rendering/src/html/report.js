@@ -204,8 +204,8 @@
 
     const shown = (value) => `${number(value * scale)} ${unit}`;
     const parts = [];
-    if (now !== null) parts.push(["key-now", `request now ${shown(now)}`]);
-    if (next !== null) parts.push(["key-next", `recommended ${shown(next)}`]);
+    if (now !== null) parts.push(["key-now", `request now ${number(now * scale)}`]);
+    if (next !== null) parts.push(["key-next", `recommended ${number(next * scale)}`]);
     if (history) parts.push(["key-usage", usage]);
     if (forecast) parts.push(["key-forecast", "forecast of what to request"]);
     const readout = element("i");

@@ -1,7 +1,7 @@
 //! The table of the page.
 
 use mora_core::{Bytes, Millicores};
-use mora_scan::{Change, ConfidenceLevel, Row, ScanReport, Severity};
+use mora_scan::{Change, Row, ScanReport, Severity};
 
 use super::escape;
 use crate::text::{self, Amount, container, money, percent};
@@ -119,16 +119,12 @@ fn line(index: usize, row: &Row) -> String {
         cells += &cell(column, &sortable(amount), &text, "");
     }
     let level = row.confidence.level;
-    cells += &cell(12, &(level as u8).to_string(), level_word(level), "");
+    cells += &cell(12, &(level as u8).to_string(), level.as_str(), "");
     format!(
         "<tr class=\"row\" data-key=\"{}\" data-row=\"{index}\" data-severity=\"{severity}\" data-text=\"{}\">{cells}</tr>\n",
         escape(&row.key()),
         escape(&words)
     )
-}
-
-const fn level_word(level: ConfidenceLevel) -> &'static str {
-    level.as_str()
 }
 
 fn rank(severity: Severity) -> usize {

@@ -6,7 +6,7 @@ use mora_scan::Severity;
 /// every terminal paints as it likes, can promise that to neither.
 const fn palette(severity: Severity) -> u8 {
     match severity {
-        Severity::Critical => 160,
+        Severity::Critical => 196,
         Severity::Warning => 166,
         Severity::Ok => 31,
         Severity::Good => 28,
@@ -76,6 +76,6 @@ mod tests {
     fn nothing_is_painted_without_colours() {
         let critical = Style::Severity(Severity::Critical);
         assert_eq!(critical.paint("critical  ", false), "critical  ");
-        assert_eq!(critical.paint("critical  ", true), "\u{1b}[1;38;5;160mcritical\u{1b}[0m  ");
+        assert_eq!(critical.paint("critical  ", true), "\u{1b}[1;38;5;196mcritical\u{1b}[0m  ");
     }
 }

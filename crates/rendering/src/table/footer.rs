@@ -19,14 +19,15 @@ pub(super) fn footer(
 ) -> String {
     let width = options.width.map(usize::from).filter(|_| extent == Extent::Fitting);
     let mut text = format!("\n{}\n", counts(report, options.colours));
-    for [name, now, next, change] in aligned(sums(report)) {
+    for [name, now, next, change] in aligned(&sums(report)) {
         let name = Style::Bold.paint(&name, options.colours);
         let line = format!("  {name}  {now} → {next}  {change}");
         text += &(line.trim_end().to_owned() + "\n");
     }
+    text += "\n";
     let mut lines = vec![text::provenance(report)];
     if report.rows.iter().any(|row| row.severity == mora_scan::Severity::Unknown) {
-        lines.push("`?`: nothing can be said yet, and what is set stays.".to_owned());
+        lines.push("?  nothing can be said yet, and what is set stays".to_owned());
     }
     if extent == Extent::Whole {
         let (notes, _) = numbered_notes(&report.rows);
@@ -79,7 +80,7 @@ fn sums(report: &ScanReport) -> Vec<[String; 4]> {
 }
 
 /// The rows with their columns filled: the second from the left, the others from the right.
-fn aligned(rows: Vec<[String; 4]>) -> Vec<[String; 4]> {
+fn aligned(rows: &[[String; 4]]) -> Vec<[String; 4]> {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let [name, now, next, change] = [0, 1, 2, 3].map(|column| width(column).unwrap_or(0));
     rows.iter()

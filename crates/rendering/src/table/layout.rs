@@ -3,7 +3,7 @@
 /// What stands between two columns.
 const GUTTER: usize = 2;
 /// A name up to this long is not cut while a column could be hidden instead.
-const COMFORTABLE: usize = 40;
+const COMFORTABLE: usize = 24;
 /// No name is cut to less.
 const LEAST: usize = 8;
 
@@ -27,12 +27,11 @@ pub(super) fn fit(wishes: &[Wish], width: Option<usize>) -> Vec<Option<usize>> {
         if shrink(&mut tried, wishes, width, COMFORTABLE) {
             return tried;
         }
-        let next = (0..wishes.len())
-            .filter(|&column| shown[column].is_some())
-            .filter_map(|column| Some((wishes[column].hidden?, column)))
-            .min();
-        let Some((_, column)) = next else { break };
-        shown[column] = None;
+        let still = shown.iter().zip(wishes).filter(|(shown, _)| shown.is_some());
+        let Some(next) = still.filter_map(|(_, wish)| wish.hidden).min() else { break };
+        // Columns of one order mean nothing without each other.
+        let hidden = shown.iter_mut().zip(wishes).filter(|(_, wish)| wish.hidden == Some(next));
+        hidden.for_each(|(shown, _)| *shown = None);
     }
     shrink(&mut shown, wishes, width, LEAST);
     shown
@@ -81,13 +80,19 @@ mod tests {
 
     #[test]
     fn columns_are_hidden_in_their_order_before_a_name_is_cut() {
-        let wishes = [name(30), number(10, Some(2)), number(10, Some(1)), number(10, None)];
-        assert_eq!(fit(&wishes, None), [Some(30), Some(10), Some(10), Some(10)]);
-        assert_eq!(fit(&wishes, Some(66)), [Some(30), Some(10), Some(10), Some(10)]);
-        assert_eq!(fit(&wishes, Some(65)), [Some(30), Some(10), None, Some(10)]);
-        assert_eq!(fit(&wishes, Some(42)), [Some(30), None, None, Some(10)]);
+        let wishes = [name(24), number(10, Some(2)), number(10, Some(1)), number(10, None)];
+        assert_eq!(fit(&wishes, None), [Some(24), Some(10), Some(10), Some(10)]);
+        assert_eq!(fit(&wishes, Some(60)), [Some(24), Some(10), Some(10), Some(10)]);
+        assert_eq!(fit(&wishes, Some(59)), [Some(24), Some(10), None, Some(10)]);
+        assert_eq!(fit(&wishes, Some(36)), [Some(24), None, None, Some(10)]);
         assert_eq!(fit(&wishes, Some(35)), [Some(23), None, None, Some(10)]);
         assert_eq!(fit(&wishes, Some(5)), [Some(8), None, None, Some(10)]);
+    }
+
+    #[test]
+    fn columns_of_one_order_are_hidden_together() {
+        let wishes = [number(10, Some(1)), number(10, None), number(10, Some(1))];
+        assert_eq!(fit(&wishes, Some(33)), [None, Some(10), None]);
     }
 
     #[test]

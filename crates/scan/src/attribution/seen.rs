@@ -37,7 +37,8 @@ const NOBODY: &str = "<none>";
 impl SeenPods {
     /// Takes in the labels of a series of usage; `is_active` where it has a sample at the end of the history.
     pub fn add_usage(&mut self, labels: &Labels, is_active: bool) {
-        let label = |name: &str| labels.get(name).map(String::as_str).filter(|text| !text.is_empty());
+        let label =
+            |name: &str| labels.get(name).map(String::as_str).filter(|text| !text.is_empty());
         let (Some(namespace), Some(pod)) = (label("namespace"), label("pod")) else { return };
         let Some(container) = label("container").filter(|name| *name != "POD") else { return };
         let pod = self.pods.entry((namespace.into(), pod.into())).or_default();
@@ -119,7 +120,12 @@ impl SeenPods {
     }
 
     /// The top of the chain that begins with the `kind` and `name` that own a pod.
-    fn above<'a>(&'a self, namespace: &str, kind: &OwnerKind, name: &'a str) -> (OwnerKind, &'a str) {
+    fn above<'a>(
+        &'a self,
+        namespace: &str,
+        kind: &OwnerKind,
+        name: &'a str,
+    ) -> (OwnerKind, &'a str) {
         let of = match kind {
             OwnerKind::ReplicaSet => Of::ReplicaSet,
             OwnerKind::Job => Of::Job,
@@ -212,13 +218,24 @@ mod tests {
     #[test]
     fn owners_are_followed_to_the_top_and_names_tell_where_none_was_seen() {
         let mut seen = SeenPods::default();
-        for pod in ["web-6b7c9d5f8-4xk2z", "roll-6b7c9d5f8-4xk2z", "nightly-28493820-4xk2z", "db-0"] {
+        for pod in ["web-6b7c9d5f8-4xk2z", "roll-6b7c9d5f8-4xk2z", "nightly-28493820-4xk2z", "db-0"]
+        {
             ran(&mut seen, pod, true);
         }
         ran(&mut seen, "web-58f68557c-2xk9z", false);
         ran(&mut seen, "debug", true);
-        owned(&mut seen, "kube_pod_owner", ("pod", "roll-6b7c9d5f8-4xk2z"), ("ReplicaSet", "roll-6b7c9d5f8"));
-        owned(&mut seen, "kube_replicaset_owner", ("replicaset", "roll-6b7c9d5f8"), ("Rollout", "roll"));
+        owned(
+            &mut seen,
+            "kube_pod_owner",
+            ("pod", "roll-6b7c9d5f8-4xk2z"),
+            ("ReplicaSet", "roll-6b7c9d5f8"),
+        );
+        owned(
+            &mut seen,
+            "kube_replicaset_owner",
+            ("replicaset", "roll-6b7c9d5f8"),
+            ("Rollout", "roll"),
+        );
         owned(&mut seen, "kube_pod_owner", ("pod", "debug"), ("<none>", "<none>"));
         let expected = [
             ("shop/Deployment/web", 1),
@@ -246,7 +263,12 @@ mod tests {
         let mut seen = SeenPods::default();
         ran(&mut seen, "db-0", true);
         let claim = |resource| {
-            labels(&[("namespace", "shop"), ("pod", "db-0"), ("container", "app"), ("resource", resource)])
+            labels(&[
+                ("namespace", "shop"),
+                ("pod", "db-0"),
+                ("container", "app"),
+                ("resource", resource),
+            ])
         };
         seen.add_claim(&claim("cpu"), 0.25, false);
         seen.add_claim(&claim("memory"), 1_048_576.0, true);

@@ -8,8 +8,14 @@ use mora_core::Inventory;
 
 use super::{ContainerObserved, Observed, PodObserved};
 use crate::attribution::{Labels, Owners, Strays};
-use crate::queries::{Dialect, Of, Query, QuerySettings, Shard, Subject, pod_matchers};
+use crate::queries::{Of, Query, QuerySettings, Shard, Subject, pod_matchers};
 use crate::strategy::krr;
+
+/// What is asked for exactly where what is known of it is too little.
+const POINTS: [(Subject, Subject); 2] = [
+    (Subject::CpuPoints, Subject::CpuPointsAtLeast),
+    (Subject::MemoryPoints, Subject::MemoryPointsAtLeast),
+];
 
 /// Answers to the queries of one scan of one cluster, in any order.
 #[derive(Debug)]
@@ -103,13 +109,18 @@ impl Answers {
     /// What has to be asked once all else was answered: containers with several series as a whole, and the limits of those
     /// that were killed for lack of memory.
     #[must_use]
-    pub fn follow_up(&self, shards: &[Shard]) -> Vec<Query> {
+    pub fn follow_up(&self, shards: &[Shard], owners: &Owners) -> Vec<Query> {
         let mut queries = Vec::new();
         let all = self.pods(|_| true).len();
         let settings = &self.settings;
         for matchers in pod_matchers(&self.pods(Held::has_several), all, shards) {
-            let usage = settings.dialect.usage().iter().filter(|subject| subject.is_per_series());
-            queries.extend(usage.map(|subject| settings.query(*subject, Of::Container, &matchers)));
+            let whole = settings.dialect.whole().iter();
+            queries.extend(whole.map(|subject| settings.query(*subject, Of::Container, &matchers)));
+        }
+        for (subject, at_least) in POINTS {
+            for matchers in pod_matchers(&self.of_too_few(at_least, owners), all, shards) {
+                queries.push(settings.query(subject, Of::Series, &matchers));
+            }
         }
         let killed = self.pods(|held| held.values.contains_key(&Subject::OomTime));
         for matchers in pod_matchers(&killed, all, shards) {
@@ -123,7 +134,6 @@ impl Answers {
     pub fn observed(self, inventory: &Inventory, owners: &Owners) -> Observed {
         let mut strays = Strays::default();
         let mut containers: BTreeMap<(usize, Arc<str>), ContainerObserved> = BTreeMap::new();
-        let dialect = self.settings.dialect;
         for ((namespace, pod, container), jobs) in by_container(self.containers) {
             let Some(owner) = owners.owner(&namespace, &pod) else {
                 strays.add(&namespace, &pod);
@@ -132,7 +142,7 @@ impl Answers {
             // A container that is no longer in the template is nothing to recommend for.
             if inventory.items[owner].containers.iter().any(|(name, _)| *name == container) {
                 let observed = containers.entry((owner, container)).or_default();
-                observed.pods.insert(pod, pod_observed(jobs, dialect));
+                observed.pods.insert(pod, pod_observed(jobs, &self.settings));
             }
         }
         Observed { containers, strays: strays.count() }
@@ -150,6 +160,33 @@ impl Answers {
             container: label("container")?.into(),
             job: job.into(),
         })
+    }
+
+    /// Namespace and name of the pods of owners whose containers are not known to have been seen at as many steps as are required.
+    fn of_too_few(&self, at_least: Subject, owners: &Owners) -> Vec<(&str, &str)> {
+        let required = f64::from(self.settings.dialect.points_required());
+        if required == 0.0 {
+            return Vec::new();
+        }
+        let mut points: BTreeMap<(usize, &str), f64> = BTreeMap::new();
+        let mut pods: BTreeMap<(usize, &str), Vec<(&str, &str)>> = BTreeMap::new();
+        let mut jobs: BTreeMap<(&str, &str, &str), f64> = BTreeMap::new();
+        for (key, held) in &self.containers {
+            let container = (&*key.namespace, &*key.pod, &*key.container);
+            let known = held.value(at_least).unwrap_or(0.0);
+            // One of several jobs will count; the one with the fewest is the least that it can be.
+            jobs.entry(container).and_modify(|least| *least = least.min(known)).or_insert(known);
+        }
+        for ((namespace, pod, container), known) in jobs {
+            let Some(owner) = owners.owner(namespace, pod) else { continue };
+            *points.entry((owner, container)).or_default() += known;
+            pods.entry((owner, container)).or_default().push((namespace, pod));
+        }
+        let few = pods.into_iter().filter(|(of, _)| points[of] < required);
+        let mut few: Vec<(&str, &str)> = few.flat_map(|(_, pods)| pods).collect();
+        few.sort_unstable();
+        few.dedup();
+        few
     }
 
     /// Namespace and name of the pods of which some container is `wanted`.
@@ -199,7 +236,8 @@ fn by_container(held: BTreeMap<Key, Held>) -> BTreeMap<Container, Vec<(Arc<str>,
 }
 
 /// What `jobs`, ordered by name, say of one container of one pod.
-fn pod_observed(mut jobs: Vec<(Arc<str>, Held)>, dialect: Dialect) -> PodObserved {
+fn pod_observed(mut jobs: Vec<(Arc<str>, Held)>, settings: &QuerySettings) -> PodObserved {
+    let is_krr = settings.dialect.is_krr();
     // One job for every subject, as KRR takes the series of a pod query by query.
     let value = |subject| {
         let series = jobs.iter().filter_map(|(job, held)| Some((&**job, held.value(subject)?)));
@@ -211,14 +249,17 @@ fn pod_observed(mut jobs: Vec<(Arc<str>, Held)>, dialect: Dialect) -> PodObserve
     let samples = krr::job_kept(&samples).map(|kept| samples[kept].1);
     let mut observed = PodObserved {
         cpu: value(Subject::Cpu),
-        cpu_points: value(Subject::CpuPoints),
+        cpu_points: value(Subject::CpuPoints).or_else(|| value(Subject::CpuPointsAtLeast)),
         memory: value(Subject::Memory),
-        memory_points: value(Subject::MemoryPoints),
+        memory_points: value(Subject::MemoryPoints).or_else(|| value(Subject::MemoryPointsAtLeast)),
         // KRR knows that there was a kill, not when.
         oom_killed: value(Subject::OomTime)
-            .filter(|_| !dialect.is_krr())
+            .filter(|_| !is_krr)
             .and_then(|second| Timestamp::from_second(second as i64).ok()),
         oom_limit: value(Subject::OomLimit),
+        hours_known: [Subject::MemoryPoints, Subject::MemoryPointsAtLeast]
+            .into_iter()
+            .find_map(|subject| Some(settings.hours(subject, value(subject)?))),
         ..PodObserved::default()
     };
     observed.cpu_samples =
@@ -227,7 +268,7 @@ fn pod_observed(mut jobs: Vec<(Arc<str>, Held)>, dialect: Dialect) -> PodObserve
         observed.memory_slots.extend(held.memory_slots);
         observed.cpu_slots.extend(held.cpu_slots);
     }
-    if !dialect.is_krr() {
+    if !is_krr {
         observed.memory = observed.memory_slots.iter().map(|(_, bytes)| *bytes).reduce(f64::max);
     }
     observed

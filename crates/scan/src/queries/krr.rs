@@ -28,11 +28,18 @@ pub(super) fn promql(settings: &QuerySettings, subject: Subject, of: Of, matcher
         Subject::CpuPoints => {
             format!("count_over_time({}{range})", whole(format!("{CPU}{container}")))
         }
+        Subject::CpuPointsAtLeast => {
+            format!("count_over_time({CPU}{container}[{}s:{step}s])", latest(settings))
+        }
         Subject::Memory => {
             format!("max_over_time({}{range})", whole(format!("{MEMORY}{container}")))
         }
         Subject::MemoryPoints => {
             format!("count_over_time({}{range})", whole(format!("{MEMORY}{container}")))
+        }
+        Subject::MemoryPointsAtLeast => {
+            let some = seconds_between_some(settings);
+            format!("count_over_time({MEMORY}{container}[{}:{some}s])", duration(settings.lookback))
         }
         Subject::CpuSlots => {
             format!("max by (namespace,pod,container) (max_over_time({rate}[{slot}s:{step}s]))")
@@ -46,6 +53,27 @@ pub(super) fn promql(settings: &QuerySettings, subject: Subject, of: Of, matcher
         }
         Subject::OomLimit => oom_limit(settings, matchers, &range),
     }
+}
+
+/// Enough of the latest steps for a pod that runs to be seen at twice as many as are required, in seconds: they are a small
+/// part of the lookback, and cost as little.
+fn latest(settings: &QuerySettings) -> i64 {
+    let required = i64::from(settings.dialect.points_required());
+    let whole = settings.lookback.as_secs();
+    // The range itself may have been cut to whole days or minutes.
+    let held = if whole > 86_400 { whole / 86_400 * 86_400 } else { whole / 60 * 60 };
+    (2 * required.max(1) * i64::from(settings.step.seconds())).min(held)
+}
+
+/// The spacing of some of the steps, in seconds: about an hour, which tells how long a pod was there. Prometheus aligns steps to
+/// multiples of them since the Unix epoch, so that those of a multiple are among them.
+pub(super) fn seconds_between_some(settings: &QuerySettings) -> i64 {
+    let step = i64::from(settings.step.seconds());
+    let required = i64::from(settings.dialect.points_required()).max(1);
+    let hour = (3600 / step).max(1);
+    // A short lookback has too few hours to tell that there are enough.
+    let enough = (settings.lookback.as_secs() / (step * required)).max(1);
+    step * hour.min(enough)
 }
 
 /// KRR multiplies the limit by the 1 that kube-state-metrics says of a kill, as long as it says it.

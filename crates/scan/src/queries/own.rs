@@ -25,8 +25,10 @@ pub(super) fn promql(settings: &QuerySettings, subject: Subject, of: Of, matcher
         Subject::Memory | Subject::MemorySlots => {
             format!("max {BY} (max_over_time({MEMORY}{container}[{slot}s]))")
         }
-        Subject::CpuPoints => format!("sum {BY} (count_over_time({CPU}{container}[{lookback}s]))"),
-        Subject::MemoryPoints => {
+        Subject::CpuPoints | Subject::CpuPointsAtLeast => {
+            format!("sum {BY} (count_over_time({CPU}{container}[{lookback}s]))")
+        }
+        Subject::MemoryPoints | Subject::MemoryPointsAtLeast => {
             format!("sum {BY} (count_over_time({MEMORY}{container}[{lookback}s]))")
         }
         Subject::OomTime => oom_time(settings, matchers),
@@ -47,7 +49,11 @@ fn usage(settings: &QuerySettings, container: &str, of: Of) -> String {
         Of::Container => format!("max {BY} ({rate})"),
     };
     match (&settings.hours, of) {
-        (Some(hours), _) => format!("({rate} and on () ({}))", hours.promql()),
+        // The window of a rate lies within the hours if both of its ends do: hours are longer than windows.
+        (Some(hours), _) => {
+            let (begins, ends) = (hours.promql(settings.rate_window().seconds()), hours.promql(1));
+            format!("({rate} and on () ({begins}) and on () ({ends}))")
+        }
         (None, Of::Series) => rate,
         (None, Of::Container) => format!("({rate})"),
     }

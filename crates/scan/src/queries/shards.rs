@@ -1,5 +1,9 @@
 //! Dividing all pods among queries of about the same cost.
 
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use mora_core::Inventory;
@@ -17,17 +21,17 @@ pub struct Shard {
     namespaces: Vec<String>,
 }
 
-/// Points that one query may make Prometheus hold at once. It refuses 50 million; a twentieth of that takes 40 MB there,
-/// and lets several queries be answered at the same time.
-const POINTS: u64 = 2_500_000;
+/// Points that one query may make Prometheus hold at once. It refuses 50 million; less than a tenth of that takes some 60 MB
+/// there, and lets several queries be answered at the same time.
+const POINTS: u64 = 4_000_000;
 /// Pods that are gone, for every one that is there.
 const GONE: u64 = 1;
 /// Letters of a selector: what proxies let pass in a URL is 8,000, of which a query takes the rest.
 const LETTERS: usize = 2_500;
 /// Pods per pod that has to be asked for anew, from which on asking for all is no dearer.
 const MANY: usize = 4;
-/// Fewest shards, where there are pods enough for it: two queries can then always be answered at the same time.
-const FEWEST: usize = 4;
+/// Fewest shards, where there are pods enough for it: several queries can then be answered at the same time to the end.
+const FEWEST: usize = 6;
 /// Pods from which on it is worth while to divide them.
 const WORTH_DIVIDING: usize = 100;
 
@@ -35,27 +39,57 @@ const WORTH_DIVIDING: usize = 100;
 #[must_use]
 pub fn shards(inventory: &Inventory, settings: &QuerySettings) -> Vec<Shard> {
     let namespaces = pods_by_namespace(inventory);
-    let all: usize = namespaces.values().map(Vec::len).sum();
-    let target = target(all, settings);
-    let mut shards = Vec::new();
-    let mut open: Vec<(&str, usize)> = Vec::new();
-    for (namespace, pods) in &namespaces {
-        if pods.len() > target {
-            shards.extend(divided(namespace, pods, target));
-            continue;
-        }
-        let held: usize = open.iter().map(|(_, pods)| pods).sum();
-        let letters: usize = open.iter().map(|(name, _)| name.len() + 1).sum();
-        if !open.is_empty() && (held + pods.len() > target || letters + namespace.len() > LETTERS) {
-            shards.push(together(&open));
-            open.clear();
-        }
-        open.push((namespace, pods.len()));
+    let target = target(namespaces.values().map(Vec::len).sum(), settings);
+    let (large, mut small): (Vec<_>, Vec<_>) =
+        namespaces.iter().partition(|(_, pods)| pods.len() > target);
+    let mut shards: Vec<Shard> = Vec::new();
+    for (namespace, pods) in large {
+        shards.extend(divided(namespace, pods, target));
     }
-    if !open.is_empty() {
-        shards.push(together(&open));
+    // The largest first, each to the shard that has least: what is left to be evened out gets smaller and smaller.
+    small.sort_by_key(|(namespace, pods)| (Reverse(pods.len()), **namespace));
+    let held: usize = small.iter().map(|(_, pods)| pods.len()).sum();
+    let mut together: Vec<Together<'_>> = Vec::new();
+    together.resize_with(held.div_ceil(target), Together::default);
+    for (namespace, pods) in small {
+        let room = |shard: &&mut Together<'_>| shard.letters + namespace.len() < LETTERS;
+        match together.iter_mut().filter(room).min_by_key(|shard| shard.pods) {
+            Some(shard) => shard.add(namespace, pods.len()),
+            None => {
+                together.push(Together::default());
+                if let Some(shard) = together.last_mut() {
+                    shard.add(namespace, pods.len());
+                }
+            }
+        }
     }
+    shards.extend(together.into_iter().filter(|one| one.pods > 0).map(Together::into_shard));
     shards
+}
+
+/// Namespaces that become one shard.
+#[derive(Debug, Default)]
+struct Together<'a> {
+    namespaces: Vec<&'a str>,
+    letters: usize,
+    pods: usize,
+}
+
+impl<'a> Together<'a> {
+    fn add(&mut self, namespace: &'a str, pods: usize) {
+        self.namespaces.push(namespace);
+        self.letters += namespace.len() + 1;
+        self.pods += pods;
+    }
+
+    fn into_shard(mut self) -> Shard {
+        self.namespaces.sort_unstable();
+        Shard {
+            matchers: namespace_matcher(&self.namespaces),
+            pods: self.pods,
+            namespaces: self.namespaces.into_iter().map(str::to_owned).collect(),
+        }
+    }
 }
 
 /// The namespaces of all `shards` as matchers that are not too long.
@@ -127,15 +161,6 @@ fn target(pods: usize, settings: &QuerySettings) -> usize {
     let steps = settings.lookback.as_secs().unsigned_abs() / u64::from(settings.step.seconds());
     let most = usize::try_from(POINTS / (steps.max(1) * (1 + GONE))).unwrap_or(usize::MAX).max(1);
     if pods <= WORTH_DIVIDING { most } else { most.min(pods.div_ceil(FEWEST)) }
-}
-
-fn together(namespaces: &[(&str, usize)]) -> Shard {
-    let names: Vec<&str> = namespaces.iter().map(|(name, _)| *name).collect();
-    Shard {
-        matchers: namespace_matcher(&names),
-        pods: namespaces.iter().map(|(_, pods)| pods).sum(),
-        namespaces: names.into_iter().map(str::to_owned).collect(),
-    }
 }
 
 fn namespace_matcher(names: &[&str]) -> String {

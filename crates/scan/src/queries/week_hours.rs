@@ -36,8 +36,9 @@ impl WeekHours {
         self.days[usize::from(day.unsigned_abs())] >> time.hour() & 1 == 1
     }
 
-    /// A condition that has an element, without labels, within the hours.
-    pub(crate) fn promql(&self) -> String {
+    /// A condition that has an element, without labels, if the instant `seconds_ago` is within the hours.
+    pub(crate) fn promql(&self, seconds_ago: u32) -> String {
+        let instant = format!("vector(time() - {seconds_ago})");
         let mut seen: Vec<u32> = Vec::new();
         for hours in self.days.into_iter().filter(|hours| *hours != 0) {
             if !seen.contains(&hours) {
@@ -49,10 +50,10 @@ impl WeekHours {
             // Prometheus counts from Sunday.
             let days = days.into_iter().flat_map(|(from, to)| from..to);
             let days: Vec<String> =
-                days.map(|day| format!("day_of_week() == {}", (day + 1) % 7)).collect();
+                days.map(|day| format!("day_of_week({instant}) == {}", (day + 1) % 7)).collect();
             let spans = runs(HOURS, |hour| hours >> hour & 1 == 1).into_iter();
             let spans: Vec<String> =
-                spans.map(|(from, to)| format!("hour() >= {from} < {to}")).collect();
+                spans.map(|(from, to)| format!("hour({instant}) >= {from} < {to}")).collect();
             format!("(({}) and ({}))", days.join(" or "), spans.join(" or "))
         });
         alternatives.collect::<Vec<_>>().join(" or ")
@@ -154,7 +155,7 @@ mod tests {
     fn hours_are_written_as_promql_and_as_they_are_read() {
         let split = hours("Mon-Tue 08-12, Mon-Tue 13-18,sun 00:00-24:00");
         assert_eq!(
-            split.promql(),
+            split.promql(1).replace("(vector(time() - 1))", "()"),
             "((day_of_week() == 1 or day_of_week() == 2) and (hour() >= 8 < 12 or hour() >= 13 < 18)) or ((day_of_week() == 0) and (hour() >= 0 < 24))"
         );
         assert_eq!(hours(&split.to_string()), split);

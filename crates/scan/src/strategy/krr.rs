@@ -8,8 +8,8 @@ use mora_core::{Bytes, ContainerRole, Millicores, OwnerAutoscaler};
 use serde::{Deserialize, Serialize};
 
 use super::{Advice, Advised, Case};
-use crate::settings_error::{SettingsError, check_margin, check_percentile};
 use crate::observed::ContainerObserved;
+use crate::settings_error::{SettingsError, check_margin, check_percentile};
 use crate::{Proposed, Severity};
 
 pub use text::{format, parse, round_cpu, round_memory};
@@ -215,12 +215,8 @@ impl KrrSettings {
     /// KRR counts steps, not hours.
     fn confidence(&self, case: Case<'_>, is_some: bool) -> crate::Confidence {
         let mut confidence = case.confidence(is_some);
-        let most = |points: &dyn Fn(&crate::PodObserved) -> Option<f64>| {
-            let pods = case.observed.into_iter().flat_map(|observed| observed.pods.values());
-            pods.filter_map(points).reduce(f64::max).unwrap_or(0.0)
-        };
-        let points = most(&|pod| pod.memory_points).max(most(&|pod| pod.cpu_points));
-        let hours = points * f64::from(case.settings.step.seconds()) / 3600.0;
+        let pods = case.observed.into_iter().flat_map(|observed| observed.pods.values());
+        let hours = pods.filter_map(|pod| pod.hours_known).reduce(f64::max).unwrap_or(0.0);
         confidence.observed_hours = hours.min(confidence.lookback_hours);
         confidence.level = case.level(confidence.observed_hours, is_some);
         confidence

@@ -1,12 +1,15 @@
 //! Our own rule: a percentile of CPU and the largest memory with a margin, per pod, then the largest over pods.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use mora_core::{Bytes, ContainerRole, Millicores, OomRule, OwnerAutoscaler};
 use serde::{Deserialize, Serialize};
 
-use crate::settings_error::{SettingsError, check_margin, check_percentile};
 use super::{Advice, Case, LimitPolicy};
 use crate::observed::{ContainerObserved, PodObserved};
+use crate::settings_error::{SettingsError, check_margin, check_percentile};
 
 /// The parameters of the strategy `statistical`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -52,7 +55,8 @@ impl StatisticalSettings {
     /// What to set for the container of `case`.
     pub(super) fn advise(&self, case: Case<'_>) -> Advice {
         let mut notes = Vec::new();
-        let observed = case.observed.filter(|_| self.is_enough(case, &mut notes));
+        let is_enough = self.is_enough(case, &mut notes);
+        let observed = case.observed.filter(|_| is_enough);
         let cpu = observed.and_then(cpu_usage).and_then(|cores| self.cpu_request(cores));
         let peak = observed.and_then(ContainerObserved::memory_peak);
         let raised = observed.and_then(|observed| self.raised(observed, case.settings.end()));
