@@ -21,6 +21,7 @@ use mora_simulation::Boutique;
 use tokio_util::sync::CancellationToken;
 
 use crate::embedded::{EmbeddedWorkers, LOOPBACK};
+use crate::gather::instant;
 use crate::hindsight::{Hindsight, scheduled_cpu, static_cpu};
 use crate::progress::{say, train_with_progress};
 use crate::report::{Report, html};
@@ -36,7 +37,7 @@ pub(crate) struct DemoArguments {
     #[arg(long, default_value_t = 7)]
     seed: u64,
     /// Where the simulated history ends, an hour in RFC 3339
-    #[arg(long, default_value = "2026-03-02T00:00:00Z")]
+    #[arg(long, default_value = "2026-03-02T00:00:00Z", value_parser = instant)]
     end: Timestamp,
     /// Where the HTML report is written
     #[arg(long, default_value = "mora-demo.html")]

@@ -50,14 +50,19 @@ pub(crate) struct SourceArguments {
     #[arg(long, conflicts_with_all = ["cluster", "context"])]
     no_cluster: bool,
     /// Hours of history
-    #[arg(long, value_name = "HOURS")]
+    #[arg(long, value_name = "HOURS", allow_negative_numbers = true)]
     lookback_hours: Option<f64>,
     /// End of the history, RFC 3339; now when absent
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     pub(crate) at: Option<Timestamp>,
     /// YAML configuration file; when absent ~/.config/mora/config.yaml, if it is there
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// Reads an instant of the command line.
+pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "write it with its time zone, as in 2026-03-02T00:00:00Z".to_owned())
 }
 
 /// What was gathered.

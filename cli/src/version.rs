@@ -35,21 +35,24 @@ struct Version {
     kubernetes: &'static str,
 }
 
-const THIS: fn() -> Version = || Version {
-    version: env!("CARGO_PKG_VERSION"),
-    commit: env!("MORA_BUILD_COMMIT"),
-    compiler: env!("MORA_BUILD_RUSTC"),
-    target: env!("MORA_BUILD_TARGET"),
-    profile: env!("MORA_BUILD_PROFILE"),
-    features: env!("MORA_BUILD_FEATURES").split(',').filter(|name| !name.is_empty()).collect(),
-    wire_contract: WIRE_CONTRACT,
-    report_schema: mora_scan::SCHEMA,
-    kubernetes: KUBERNETES,
-};
+/// What is known of this build.
+fn this() -> Version {
+    Version {
+        version: env!("CARGO_PKG_VERSION"),
+        commit: env!("MORA_BUILD_COMMIT"),
+        compiler: env!("MORA_BUILD_RUSTC"),
+        target: env!("MORA_BUILD_TARGET"),
+        profile: env!("MORA_BUILD_PROFILE"),
+        features: env!("MORA_BUILD_FEATURES").split(',').filter(|name| !name.is_empty()).collect(),
+        wire_contract: WIRE_CONTRACT,
+        report_schema: mora_scan::SCHEMA,
+        kubernetes: KUBERNETES,
+    }
+}
 
 /// Runs the command.
 pub(crate) fn version(arguments: &VersionArguments) -> anyhow::Result<Exit> {
-    let version = THIS();
+    let version = this();
     print(&match arguments.output {
         Format::Table => text(&version),
         Format::Json => {
@@ -86,7 +89,7 @@ mod tests {
 
     #[test]
     fn every_fact_is_known_or_said_to_be_unknown() {
-        let version = THIS();
+        let version = this();
         assert!(version.compiler.starts_with("rustc 1."), "{}", version.compiler);
         assert!(version.target.contains('-'), "{}", version.target);
         assert!(["debug", "release"].contains(&version.profile), "{}", version.profile);

@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(coordinator.default_of("tls.certificate"), None);
         let collector = Process::Collector.configuration();
         assert_eq!(collector.default_of("source.recorded.namespace"), Some(&json!("default")));
-        assert_eq!(collector.default_of("source.recorded.path"), None);
+        assert_eq!(collector.default_of("source.recorded.columns.cpu.name"), None);
         assert_eq!(collector.default_of("source.prometheus.retries"), Some(&json!(4)));
         assert!(at(&collector.defaults, "source.prometheus").unwrap().is_null());
     }

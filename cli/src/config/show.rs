@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use mora_runtime::{ConfigKey, Exit, Origins, default_config_file, hide_secrets};
+use mora_runtime::{ConfigKey, Exit, KeyKind, Origins, default_config_file, hide_secrets};
 use serde_json::{Value, json};
 
 use super::Process;
@@ -59,7 +59,8 @@ pub(super) fn show(arguments: ShowArguments) -> anyhow::Result<Exit> {
     let effective = effective(arguments)?;
     let text = match (output, origins) {
         (ShowFormat::Yaml, _) => yaml(&effective.configuration, &effective.value, |key, value| {
-            let says = origins && !value.is_object();
+            let section = key.kind == KeyKind::Section && value.is_object();
+            let says = origins && !section;
             let after = says.then(|| effective.origin(key));
             Said { before: Vec::new(), after }
         }),

@@ -166,10 +166,10 @@ pub(crate) struct RuleArguments {
     #[arg(long, value_enum)]
     strategy: Option<StrategyName>,
     /// Percentile of CPU usage that becomes the request, above 0 and up to 100
-    #[arg(long, value_name = "PERCENT", value_parser = percentile)]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = percentile)]
     cpu_percentile: Option<f64>,
     /// Margin over the largest memory, in percent
-    #[arg(long, value_name = "PERCENT", value_parser = margin)]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = margin)]
     memory_margin: Option<f64>,
     /// Smallest CPU request, as in 10m
     #[arg(long, value_name = "QUANTITY")]
@@ -204,10 +204,10 @@ struct OutputArguments {
     #[arg(long, value_name = "SEVERITY", value_parser = parsed_severity)]
     fail_on: Option<Severity>,
     /// Price of a core for an hour
-    #[arg(long, value_name = "PRICE", value_parser = price)]
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true, value_parser = price)]
     cpu_price: Option<f64>,
     /// Price of a GiB of memory for an hour
-    #[arg(long, value_name = "PRICE", value_parser = price)]
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true, value_parser = price)]
     memory_price: Option<f64>,
 }
 

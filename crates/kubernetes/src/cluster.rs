@@ -11,6 +11,7 @@ use kube::{Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use tracing::warn;
 
+use crate::error::without_excerpt;
 use crate::list::{list_all, list_namespaced};
 use crate::observed::Described;
 use crate::{ClusterError, ObservedWorkload};
@@ -46,7 +47,7 @@ impl Cluster {
     ///
     /// Fails when there is no such file or context, or it cannot be used.
     pub async fn of_kubeconfig(path: &Path, context: Option<&str>) -> Result<Self, ClusterError> {
-        let unusable = |error| ClusterError::Kubeconfig(Box::new(error));
+        let unusable = |error| ClusterError::Kubeconfig(without_excerpt(error));
         let kubeconfig = Kubeconfig::read_from(path).map_err(unusable)?;
         let context = context.map(str::to_owned);
         let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
@@ -128,7 +129,7 @@ async fn of_context(context: &str) -> Result<Config, ClusterError> {
         KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
     Config::from_kubeconfig(&options).await.map_err(|source| ClusterError::Context {
         context: context.to_owned(),
-        source: source.into(),
+        source: without_excerpt(source),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use kube::config::Kubeconfig;
 
-use crate::error::is_absent;
+use crate::error::{is_absent, without_excerpt};
 use crate::{Cluster, ClusterError};
 
 /// A context of a kubeconfig: a cluster and who asks it.
@@ -24,7 +24,7 @@ impl Cluster {
         match Kubeconfig::read() {
             Ok(kubeconfig) => Ok(contexts(kubeconfig)),
             Err(error) if is_absent(&error) => Ok(Vec::new()),
-            Err(error) => Err(ClusterError::Kubeconfig(error.into())),
+            Err(error) => Err(ClusterError::Kubeconfig(without_excerpt(error))),
         }
     }
 

@@ -136,7 +136,7 @@ impl ClusterError {
         if kubeconfig.is_none_or(is_absent) {
             Self::NotConfigured(error.into())
         } else {
-            Self::Kubeconfig(error.into())
+            Self::Kubeconfig(without_excerpt(error))
         }
     }
 
@@ -182,6 +182,14 @@ impl ClusterError {
 }
 
 /// Whether there is no kubeconfig, rather than one with a fault.
+/// `error` without the excerpt of a kubeconfig that stands below its first line, as that can hold a token.
+pub(crate) fn without_excerpt(error: impl std::error::Error + Send + Sync + 'static) -> Cause {
+    match error.to_string().split_once('\n') {
+        Some((first, _)) => first.trim_end().to_owned().into(),
+        None => Box::new(error),
+    }
+}
+
 pub(crate) fn is_absent(error: &KubeconfigError) -> bool {
     match error {
         KubeconfigError::FindPath => true,

@@ -2,6 +2,7 @@
 
 mod keys;
 mod layers;
+mod nearest;
 mod secrets;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use thiserror::Error;
 
 pub use self::keys::{ConfigKey, KeyKind, config_keys};
 pub use self::layers::{Origin, Origins, config_problems, default_config_file, load_with_origins};
+use self::layers::{is_environment, variable};
+use self::nearest::nearest;
 pub use self::secrets::hide_secrets;
 use self::secrets::holds_secret;
 
@@ -61,21 +64,58 @@ where
 
 fn describe(error: &figment::Error) -> ConfigError {
     let key = error.path.join(".");
-    let layer = match &error.metadata {
+    let problem = match &error.kind {
+        Kind::UnknownField(name, known) => {
+            let full = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            return ConfigError::Value {
+                problem: unknown_key(&full, name, known),
+                layer: layer(error, &full),
+            };
+        }
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if holds_secret(&key) => {
+            format!("its value, which is not shown, is not {}", in_words(expected))
+        }
+        Kind::InvalidType(found, expected) => format!("{found} is not {}", in_words(expected)),
+        Kind::UnknownVariant(name, known) => {
+            format!("there is no `{name}`; use one of {}", known.join(", "))
+        }
+        kind => kind.to_string(),
+    };
+    let layer = layer(error, &key);
+    let problem =
+        if key.is_empty() { problem } else { format!("configuration key `{key}`: {problem}") };
+    ConfigError::Value { problem, layer }
+}
+
+/// The layer that set `key`.
+fn layer(error: &figment::Error, key: &str) -> String {
+    match &error.metadata {
+        Some(metadata) if is_environment(metadata) => {
+            format!("the environment variable {}", variable(key))
+        }
         Some(metadata) => match &metadata.source {
             Some(source) => format!("{} {source}", metadata.name),
             None => metadata.name.to_string(),
         },
         None => "the configuration".to_owned(),
-    };
-    let kind = match &error.kind {
-        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if holds_secret(&key) => {
-            format!("its value, which is not shown, is not {expected}")
-        }
-        kind => kind.to_string(),
-    };
-    let problem = if key.is_empty() { kind } else { format!("configuration key `{key}`: {kind}") };
-    ConfigError::Value { problem, layer }
+    }
+}
+
+fn unknown_key(full: &str, name: &str, known: &[&str]) -> String {
+    let near = nearest(name, known).map(|near| format!("; did you mean `{near}`?"));
+    let near = near.unwrap_or_else(|| ";".to_owned());
+    format!("there is no configuration key `{full}`{near} Here stand {}", known.join(", "))
+}
+
+/// What a type is called where it is not known that there are several of a kind.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "f32" | "f64" => "a number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of at least 0",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "a boolean" | "bool" => "true or false",
+        other => other,
+    }
 }
 
 #[cfg(test)]

@@ -66,8 +66,10 @@ impl Refused {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.folder.path()).env_clear();
         command.env("HOME", self.folder.path()).env("PATH", std::env::var_os("PATH").unwrap());
-        // Trying again is tested elsewhere, and takes its time.
-        command.env("MORA__PROMETHEUS__RETRIES", "0").env("COLUMNS", "100");
+        if arguments[0] == "recommend" {
+            // Trying again is tested elsewhere, and takes its time.
+            command.env("MORA__PROMETHEUS__RETRIES", "0");
+        }
         command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
         command.output().unwrap()
     }
@@ -103,8 +105,18 @@ impl Refused {
     fn without_what_differs(&self, text: &str) -> String {
         let folder = self.folder.path().to_str().unwrap();
         let text = text.replace(folder, "FOLDER");
-        self.replaced.iter().fold(text, |text, (is, shown)| text.replace(is, shown))
+        let text = self.replaced.iter().fold(text, |text, (is, shown)| text.replace(is, shown));
+        // Several questions are open at a time, and one of them is refused first.
+        let text = without(&text, "Prometheus refused `", "`");
+        without(&text, "certificate expired: ", "\n")
     }
+}
+
+/// `text` with dots instead of what stands between `before` and `after`.
+fn without(text: &str, before: &str, after: &str) -> String {
+    let Some((head, rest)) = text.split_once(before) else { return text.to_owned() };
+    let tail = rest.find(after).map_or("", |end| &rest[end..]);
+    format!("{head}{before}...{tail}")
 }
 
 /// A recommendation from the Prometheus at `url` alone.

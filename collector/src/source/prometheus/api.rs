@@ -227,8 +227,7 @@ impl Api {
                     .append_pair("start", &start.to_string())
                     .append_pair("end", &end.to_string());
                 let sent = self.client.inner().get(url).send().await;
-                // The address holds all that was asked, which is long.
-                return sent.map_err(|error| self.unreachable(attempt, error.without_url()));
+                return sent.map_err(|error| self.unreachable(attempt, error));
             }
         };
         sent.map_err(|error| self.unreachable(attempt, error))
@@ -262,16 +261,12 @@ impl Api {
         Ok(Answer { series: series.collect(), warnings: Vec::new() })
     }
 
-    fn unreachable(
-        &self,
-        attempt: u32,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> Failure {
-        Failure::Passing(PrometheusError::Unreachable {
-            url: self.url.clone(),
-            attempts: attempt,
-            source: Box::new(source),
-        })
+    fn unreachable(&self, attempt: u32, source: impl std::error::Error + 'static) -> Failure {
+        match PrometheusError::no_connection(self.url.clone(), attempt, &source) {
+            // It will not be trusted the next time either.
+            untrusted @ PrometheusError::Untrusted { .. } => Failure::Final(untrusted),
+            other => Failure::Passing(other),
+        }
     }
 
     fn failed(

@@ -79,7 +79,7 @@ pub enum PrometheusError {
     },
     /// No connection after all attempts.
     #[error(
-        "{url} cannot be reached after {attempts} attempts; check that it runs, and source.prometheus.url (in a cluster http://<service>.<namespace>:9090, else a kubectl port-forward)"
+        "{url} cannot be reached after {}; check that it runs, and source.prometheus.url (in a cluster http://<service>.<namespace>:9090, else a kubectl port-forward)", tries(*.attempts)
     )]
     Unreachable {
         /// The address.
@@ -90,9 +90,20 @@ pub enum PrometheusError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Its certificate is not trusted.
+    #[error(
+        "the certificate of {url} is not trusted, so nothing was asked; name the authority it is from with source.prometheus.ca_file, or have it renewed"
+    )]
+    Untrusted {
+        /// The address.
+        url: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// 429 or 5xx after all attempts.
     #[error(
-        "{url} is overloaded or broken: status {status} after {attempts} attempts{detail}; look at its log, or lower source.prometheus.max_points_per_query or lookback_hours"
+        "{url} is overloaded or broken: status {status} after {}{detail}; look at its log, or lower source.prometheus.max_points_per_query or lookback_hours", tries(*.attempts)
     )]
     Unavailable {
         /// The address.
@@ -126,4 +137,44 @@ pub enum PrometheusError {
         /// What came instead.
         problem: String,
     },
+}
+
+/// How rustls says that it does not trust a certificate.
+const UNTRUSTED: &str = "invalid peer certificate";
+
+impl PrometheusError {
+    /// That there was no connection to `url`.
+    pub(super) fn no_connection(
+        url: String,
+        attempts: u32,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Self {
+        let source = Told::from(error);
+        if std::iter::successors(Some(&source), |told| told.source.as_deref())
+            .any(|told| told.text.contains(UNTRUSTED))
+        {
+            return Self::Untrusted { url, source: Box::new(source) };
+        }
+        Self::Unreachable { url, attempts, source: Box::new(source) }
+    }
+}
+
+/// An error and its causes without addresses, which hold all that was asked and may hold credentials.
+#[derive(Debug, Error)]
+#[error("{text}")]
+struct Told {
+    text: String,
+    source: Option<Box<Told>>,
+}
+
+impl From<&(dyn std::error::Error + 'static)> for Told {
+    fn from(error: &(dyn std::error::Error + 'static)) -> Self {
+        let text = error.to_string();
+        let text = text.split(" for url (").next().unwrap_or(&text).to_owned();
+        Self { text, source: error.source().map(|source| Box::new(Self::from(source))) }
+    }
+}
+
+fn tries(attempts: u32) -> String {
+    if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") }
 }

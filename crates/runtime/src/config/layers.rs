@@ -48,17 +48,22 @@ impl Origins {
     /// The layer that set what stands at `key`, in which `.` is between levels.
     #[must_use]
     pub fn of(&self, key: &str) -> Origin {
-        let source = self.0.find_metadata(key).map(|metadata| (&metadata.source, &metadata.name));
-        match source {
-            Some((Some(figment::Source::File(path)), _)) => Origin::File(path.clone()),
-            Some((_, name)) if name.contains(PREFIX) => Origin::Environment(variable(key)),
+        let metadata = self.0.find_metadata(key);
+        match metadata.map(|metadata| &metadata.source) {
+            Some(Some(figment::Source::File(path))) => Origin::File(path.clone()),
+            Some(_) if metadata.is_some_and(is_environment) => Origin::Environment(variable(key)),
             _ => Origin::Default,
         }
     }
 }
 
+/// Whether what is described so are the variables of the environment.
+pub(super) fn is_environment(metadata: &Metadata) -> bool {
+    metadata.name.contains(PREFIX)
+}
+
 /// The variable of the environment that sets `key`.
-fn variable(key: &str) -> String {
+pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', LEVEL).to_uppercase())
 }
 

@@ -66,12 +66,37 @@ fn what_is_no_answer_of_a_prometheus_is_told_as_such() {
     }
 }
 
+/// A Prometheus that answers instants with `vector`, and knows of nothing else.
+fn knowing(vector: &'static str) -> Router {
+    Router::new().fallback(move |uri: Uri| async move {
+        let path = uri.path();
+        let data = if path.ends_with("/series") || path.contains("/label") {
+            "[]".to_owned()
+        } else if path.ends_with("/query_range") {
+            r#"{"resultType":"matrix","result":[]}"#.to_owned()
+        } else {
+            format!(r#"{{"resultType":"vector","result":[{vector}]}}"#)
+        };
+        let body = format!(r#"{{"status":"success","data":{data}}}"#);
+        ([(header::CONTENT_TYPE, JSON)], body)
+    })
+}
+
 #[test]
-fn answers_without_numbers_are_no_success() {
-    let empty = r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#;
-    assert_eq!(of_prometheus("prometheus-empty", always(200, JSON, empty)), 5);
-    let nan = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"namespace":"shop","pod":"cart-5d9c8b7f6-abcde","container":"server"},"value":[1772409600,"NaN"]}]}}"#;
-    assert_eq!(of_prometheus("prometheus-nan", always(200, JSON, nan)), 5);
+fn a_prometheus_that_knows_nothing_is_no_success() {
+    assert_eq!(of_prometheus("prometheus-empty", knowing("")), 5);
+}
+
+#[test]
+fn what_is_not_a_number_is_not_recommended_from() {
+    let cart = r#"{"metric":{"namespace":"shop","pod":"cart-5d9c8b7f6-abcde","container":"server"},"value":[1772409600,"NaN"]}"#;
+    let host = Host::new();
+    let url = format!("http://{}", host.http(knowing(cart)));
+    let output = Refused::new().run(&[&from_prometheus(&url)[..], &["-o", "csv"]].concat());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{told}");
+    assert!(!told.contains("panicked"), "{told}");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("NaN"));
 }
 
 /// A recommendation from a cluster whose API answers so.

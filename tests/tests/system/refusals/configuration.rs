@@ -24,7 +24,13 @@ fn a_file_that_cannot_be_used_is_told_with_the_key_and_the_layer() {
         "config-two-credentials",
         "prometheus: {bearer_token: open-sesame, bearer_token_file: token}\n",
     );
-    with_config("config-no-metric", "prometheus: {queries: {cpus: off}}\n");
+}
+
+#[test]
+fn a_query_of_a_metric_that_is_none_is_told_with_those_there_are() {
+    let refused = Refused::new().file("mora.yaml", "prometheus: {queries: {cpus: off}}\n");
+    let arguments = ["doctor", "--no-cluster", "--prometheus", URL, "--config", "mora.yaml"];
+    assert_eq!(refused.is_told("config-no-metric", &arguments), 1);
 }
 
 #[test]

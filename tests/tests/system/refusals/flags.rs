@@ -14,7 +14,6 @@ fn what_the_command_line_does_not_take_is_wrong_usage() {
         ("no-price", &["recommend", "--cpu-price", "-1"]),
         ("no-severity", &["recommend", "--fail-on", "bad"]),
         ("no-hours", &["recommend", "--hours", "Mon-Fri 25-26"]),
-        ("no-kind", &["recommend", "--kind", "Deploy"]),
         ("cluster-and-none", &["recommend", "--cluster", "--no-cluster"]),
         ("no-supposition", &["whatif", "--entry", "frontend"]),
         ("no-mode", &["apply", "--mode", "restart"]),

@@ -63,6 +63,13 @@ fn trusting(
             let certificates = Certificate::from_pem_bundle(pem.as_bytes()).map_err(|error| {
                 PrometheusError::Setting { key: KEY.to_owned(), problem: with_causes(&error) }
             })?;
+            if certificates.is_empty() {
+                let problem = format!(
+                    "{} holds no certificate; name the PEM file of an authority",
+                    path.display()
+                );
+                return Err(PrometheusError::Setting { key: KEY.to_owned(), problem });
+            }
             Ok(builder.tls_certs_only(certificates))
         }
         // Plain HTTP must work where the system has no certificates, as in an image with nothing else in it.

@@ -88,11 +88,8 @@ impl Metadata {
         if !parameters.is_empty() {
             url.query_pairs_mut().extend_pairs(parameters);
         }
-        let unreachable = |error: reqwest::Error| PrometheusError::Unreachable {
-            url: self.shown.clone(),
-            attempts: 1,
-            source: Box::new(error.without_url()),
-        };
+        let unreachable =
+            |error: reqwest::Error| PrometheusError::no_connection(self.shown.clone(), 1, &error);
         let response = self.client.get(url).send().await.map_err(unreachable)?;
         let status = response.status();
         let body = response.bytes().await.map_err(unreachable)?;

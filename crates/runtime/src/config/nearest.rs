@@ -1,0 +1,53 @@
+//! What somebody may have meant.
+
+/// The word of `known` that is most like `word`, if one is much like it.
+pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |other: &str| {
+        // Whoever leaves out the end means the whole.
+        if other.starts_with(word) { 1 } else { edits(word, other) }
+    };
+    let near = known.iter().map(|other| (distance(other), *other)).min()?;
+    (near.0 <= word.chars().count().div_ceil(2)).then_some(near.1)
+}
+
+/// Letters to add, take away or replace to make `other` of `word`.
+fn edits(word: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, letter) in word.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = index + 1;
+        for (column, wanted) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != *wanted);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_found_and_none_where_all_are_far() {
+        let known = ["cap", "cpu_path", "lookback_hours", "retries", "url"];
+        let near = |word| nearest(word, &known);
+        assert_eq!(near("cpa"), Some("cap"));
+        assert_eq!(near("lookback"), Some("lookback_hours"));
+        assert_eq!(near("retry"), Some("retries"));
+        assert_eq!(near("url"), Some("url"));
+        assert_eq!(near("holidays"), None);
+        assert_eq!(nearest("x", &[]), None);
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        for (a, b, count) in
+            [("", "abc", 3), ("abc", "", 3), ("abc", "abc", 0), ("kitten", "sitting", 3)]
+        {
+            assert_eq!(edits(a, b), count, "{a} {b}");
+        }
+    }
+}
