@@ -66,16 +66,15 @@ fn describe(error: &figment::Error) -> ConfigError {
     let key = error.path.join(".");
     let problem = match &error.kind {
         Kind::UnknownField(name, known) => {
-            let full = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-            return ConfigError::Value {
-                problem: unknown_key(&full, name, known),
-                layer: layer(error, &full),
-            };
+            let problem = unknown_key(&key, name, known);
+            return ConfigError::Value { problem, layer: layer(error, &key) };
         }
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) if holds_secret(&key) => {
             format!("its value, which is not shown, is not {}", in_words(expected))
         }
-        Kind::InvalidType(found, expected) => format!("{found} is not {}", in_words(expected)),
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+            format!("{found} is not {}", in_words(expected))
+        }
         Kind::UnknownVariant(name, known) => {
             format!("there is no `{name}`; use one of {}", known.join(", "))
         }
@@ -102,9 +101,13 @@ fn layer(error: &figment::Error, key: &str) -> String {
 }
 
 fn unknown_key(full: &str, name: &str, known: &[&str]) -> String {
-    let near = nearest(name, known).map(|near| format!("; did you mean `{near}`?"));
-    let near = near.unwrap_or_else(|| ";".to_owned());
-    format!("there is no configuration key `{full}`{near} Here stand {}", known.join(", "))
+    let listed = known.join(", ");
+    match nearest(name, known) {
+        Some(near) => format!(
+            "there is no configuration key `{full}`; did you mean `{near}`? The keys here are {listed}"
+        ),
+        None => format!("there is no configuration key `{full}`; the keys here are {listed}"),
+    }
 }
 
 /// What a type is called where it is not known that there are several of a kind.
@@ -162,7 +165,12 @@ mod tests {
     #[test]
     fn an_unknown_key_names_itself_and_the_file() {
         let message = from_text("nested:\n  retry: 3\n").unwrap_err().to_string();
-        assert!(message.contains("retry") && message.contains("retries"), "{message}");
+        assert!(
+            message.starts_with(
+                "there is no configuration key `nested.retry`; did you mean `retries`?"
+            ),
+            "{message}"
+        );
         assert!(message.contains("the YAML file"), "{message}");
     }
 

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use figment::error::Kind;
 use figment::providers::{Env, Serialized};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -112,15 +111,12 @@ impl Layers {
 
     /// Takes away what `error` is about; whether there was something.
     fn take_away(&mut self, error: &figment::Error) -> bool {
-        let mut path = error.path.clone();
-        if let Kind::UnknownField(name, _) = &error.kind {
-            path.push(name.clone());
-        }
+        let path = &error.path;
         let source = error.metadata.as_ref().map(|metadata| &metadata.source);
         // The layer that is named first, then any.
         let (named, others): (Vec<_>, Vec<_>) =
             self.set.iter_mut().partition(|layer| Some(&layer.metadata.source) == source);
-        named.into_iter().chain(others).any(|layer| removed(&mut layer.dict, &path))
+        named.into_iter().chain(others).any(|layer| removed(&mut layer.dict, path))
     }
 }
 
