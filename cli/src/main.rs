@@ -44,7 +44,7 @@ enum Command {
     /// Run the whole system on a simulated shop, in one process, with nothing installed
     Demo(demo::DemoArguments),
     /// Recommend requests for workloads from their history in a Prometheus
-    Recommend(recommend::RecommendArguments),
+    Recommend(Box<recommend::RecommendArguments>),
     /// Say whether a Prometheus has what is needed, and what to do where it has not
     Doctor(Box<doctor::DoctorArguments>),
     /// Show who calls whom and how often, and how that is known
@@ -86,15 +86,15 @@ async fn main() -> Exit {
     install_crypto_provider();
     let matches = tree::tree().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    failure::report(run(arguments.command).await)
+    failure::report(Box::pin(run(arguments.command)).await)
 }
 
 async fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(arguments) => demo::demo(arguments).await,
-        Command::Recommend(arguments) => recommend::recommend(arguments).await,
+        Command::Recommend(arguments) => recommend::recommend(*arguments).await,
         Command::Doctor(arguments) => doctor::doctor(*arguments).await,
-        Command::Graph(arguments) => graph::graph(arguments).await,
+        Command::Graph(arguments) => Box::pin(graph::graph(arguments)).await,
         Command::Explain(arguments) => explain::explain(*arguments).await,
         Command::Whatif(arguments) => whatif::whatif(*arguments).await,
         Command::Apply(arguments) => apply::apply(*arguments).await,

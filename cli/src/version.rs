@@ -24,7 +24,8 @@ pub(crate) struct VersionArguments {
 /// What is known of the build.
 #[derive(Debug, Serialize)]
 struct Version {
-    version: &'static str,
+    #[serde(rename = "version")]
+    number: &'static str,
     commit: &'static str,
     compiler: &'static str,
     target: &'static str,
@@ -38,7 +39,7 @@ struct Version {
 /// What is known of this build.
 fn this() -> Version {
     Version {
-        version: env!("CARGO_PKG_VERSION"),
+        number: env!("CARGO_PKG_VERSION"),
         commit: env!("MORA_BUILD_COMMIT"),
         compiler: env!("MORA_BUILD_RUSTC"),
         target: env!("MORA_BUILD_TARGET"),
@@ -69,7 +70,7 @@ fn text(version: &Version) -> String {
     let features = version.features.join(", ");
     let features = if features.is_empty() { "none beyond the default" } else { &features };
     [
-        ("mora", version.version),
+        ("mora", version.number),
         ("commit", version.commit),
         ("compiler", version.compiler),
         ("target", version.target),

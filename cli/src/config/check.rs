@@ -32,7 +32,9 @@ pub(super) fn check(arguments: &CheckArguments) -> anyhow::Result<Exit> {
     let configuration = process.configuration();
     let problems = (configuration.problems)(file.as_deref());
     if !problems.is_empty() {
-        problems.iter().for_each(|problem| say(&format!("error: {}", with_causes(problem))));
+        for problem in &problems {
+            say(&format!("error: {}", with_causes(problem)));
+        }
         let count = problems.len();
         let things = if count == 1 { "problem" } else { "problems" };
         say(&format!("{count} {things} in the configuration of {}", process.program()));

@@ -32,6 +32,9 @@ pub(super) enum Process {
     Coordinator,
 }
 
+/// Values with the layer that each came from.
+type Loaded = Result<(Value, Origins), ConfigError>;
+
 /// A configuration of any type.
 pub(super) struct Configuration {
     /// Every key it takes.
@@ -45,7 +48,7 @@ pub(super) struct Configuration {
     /// Everything wrong with a file and the environment.
     pub(super) problems: fn(Option<&Path>) -> Vec<ConfigError>,
     /// What a file and the environment make of it.
-    pub(super) load: fn(Option<&Path>) -> Result<(Value, Origins), ConfigError>,
+    pub(super) load: fn(Option<&Path>) -> Loaded,
 }
 
 impl Process {

@@ -87,17 +87,12 @@ fn case<'a>(scanned: &'a Scanned, owner: &OwnerRef, name: &str) -> Option<Case<'
 /// What the plan says of a container, as advice.
 fn advice(config: &RecommendConfig, case: Case<'_>, recommendation: &Recommendation) -> Advice {
     let Recommendation { cpu, memory, limits, justification, .. } = recommendation;
-    let peak = case.observed.and_then(|observed| observed.memory_peak());
+    let peak = case.observed.and_then(mora_scan::ContainerObserved::memory_peak);
     let peak = peak.and_then(|bytes| mora_core::Bytes::from_measured(bytes).ok());
-    let requests = (Some(cpu.target), Some(memory.target));
+    let requests = (Some(cpu.target), Some(memory.target), peak);
     let notes = notes(recommendation);
-    let mut advice = config.statistical.with_requests(
-        case,
-        strategy(&recommendation.source),
-        requests,
-        peak,
-        notes,
-    );
+    let mut advice =
+        config.statistical.with_requests(case, strategy(&recommendation.source), requests, notes);
     advice.cpu.limit = limits.cpu.target.map_or(Proposed::Unset, Proposed::Value);
     advice.memory.limit = limits.memory.target.map_or(Proposed::Unset, Proposed::Value);
     advice.confidence.coverage = justification.observed_coverage;

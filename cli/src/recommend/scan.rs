@@ -36,9 +36,10 @@ pub(super) async fn scan(
     now: Timestamp,
 ) -> anyhow::Result<Scanned> {
     let settings = query_settings(config, now);
-    let cluster = match asks_cluster(config)? {
-        true => Some(Cluster::connect(context.as_deref()).await?),
-        false => None,
+    let cluster = if asks_cluster(config)? {
+        Some(Cluster::connect(context.as_deref()).await?)
+    } else {
+        None
     };
     let (inventory, prometheus) =
         tokio::try_join!(inventory(config, cluster.as_ref()), located(config, context.as_deref()))?;
@@ -122,9 +123,10 @@ async fn located(
 /// What history is asked for.
 pub(super) fn query_settings(config: &RecommendConfig, now: Timestamp) -> QuerySettings {
     let strategy = strategy(config);
-    let step = match config.strategy == StrategyName::Krr {
-        true => config.scan.krr_step_seconds,
-        false => config.scan.step_seconds,
+    let step = if config.strategy == StrategyName::Krr {
+        config.scan.krr_step_seconds
+    } else {
+        config.scan.step_seconds
     };
     QuerySettings {
         dialect: strategy.dialect(),
@@ -184,10 +186,8 @@ impl Scanned {
     pub(super) fn rows(&self, config: &RecommendConfig) -> ClusterRows {
         let rows =
             rows(&self.inventory, &self.observed, &self.settings, &self.strategy, &config.cost);
-        let histories = match config.output.has_plots() {
-            true => self.histories(&rows),
-            false => BTreeMap::new(),
-        };
+        let histories =
+            if config.output.has_plots() { self.histories(&rows) } else { BTreeMap::new() };
         let mut warnings = self.inventory.warnings.clone();
         if self.observed.strays > 0 {
             warnings.push(format!(

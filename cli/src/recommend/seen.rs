@@ -38,12 +38,17 @@ pub(super) async fn inventory_seen(
     let mut seen = SeenPods::default();
     let active: BTreeSet<(String, String)> =
         active.iter().map(|series| pod(&series.labels)).collect();
-    used.iter().for_each(|labels| seen.add_usage(labels, active.contains(&pod(labels))));
-    owners.iter().for_each(|labels| seen.add_owner(labels));
+    for labels in &used {
+        seen.add_usage(labels, active.contains(&pod(labels)));
+    }
+    for labels in &owners {
+        seen.add_owner(labels);
+    }
     for (claims, is_limit) in [(requests, false), (limits, true)] {
         for claim in claims {
-            let value = claim.samples.last().map(|sample| sample.value);
-            value.into_iter().for_each(|value| seen.add_claim(&claim.labels, value, is_limit));
+            if let Some(sample) = claim.samples.last() {
+                seen.add_claim(&claim.labels, sample.value, is_limit);
+            }
         }
     }
     Ok(seen.inventory())

@@ -31,7 +31,7 @@ fn own_arguments(command: &Command) -> Vec<&Arg> {
     let added = ["help", "version"];
     let arguments = command.get_arguments();
     arguments
-        .filter(|arg| !(added.contains(&arg.get_id().as_str()) && !arg.get_action().takes_values()))
+        .filter(|arg| !added.contains(&arg.get_id().as_str()) || arg.get_action().takes_values())
         .collect()
 }
 

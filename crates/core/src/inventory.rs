@@ -23,7 +23,7 @@ pub enum OwnerKind {
     Job,
     /// A Rollout of Argo Rollouts.
     Rollout,
-    /// A DeploymentConfig of OpenShift.
+    /// A `DeploymentConfig` of `OpenShift`.
     DeploymentConfig,
     /// A ReplicaSet that nobody owns.
     ReplicaSet,
@@ -205,7 +205,7 @@ pub struct InventoryItem {
     pub containers: Vec<(Arc<str>, InventoryContainer)>,
     /// The pods it has now.
     pub pods: Vec<InventoryPod>,
-    /// ReplicaSets (or ReplicationControllers, or Jobs) between it and pods, also those without a pod now.
+    /// `ReplicaSets` (or `ReplicationControllers`, or Jobs) between it and pods, also those without a pod now.
     pub generations: Vec<Arc<str>>,
     /// What scales it.
     pub autoscaler: Option<OwnerAutoscaler>,

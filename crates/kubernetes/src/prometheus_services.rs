@@ -101,7 +101,7 @@ const PORT_NAMES: [&str; 7] =
     ["http-web", "web", "http", "http-query", "http-metrics", "https", "nginx-http"];
 /// Their numbers, for ports without such a name.
 const PORTS: [i32; 6] = [9090, 10902, 8481, 8429, 8428, 80];
-/// Annotations by which a Service of OpenShift is given a certificate, which then all its ports serve.
+/// Annotations by which a Service of `OpenShift` is given a certificate, which then all its ports serve.
 const SERVING_CERTIFICATE: [&str; 2] = [
     "service.beta.openshift.io/serving-cert-secret-name",
     "service.alpha.openshift.io/serving-cert-secret-name",

@@ -97,12 +97,11 @@ impl Cluster {
             .body(kube::client::Body::empty())
             .map_err(|error| foreign(kube::Error::HttpError(error)))?;
         request.headers_mut().extend(passed_on(headers));
-        let answer = match timeout(DEADLINE, self.client.send(request)).await {
-            Ok(answer) => answer.map_err(foreign)?.map(Body::new),
-            Err(_) => {
-                let resource = format!("the Service {service}");
-                return Err(ClusterError::TimedOut { resource, deadline: DEADLINE });
-            }
+        let answer = if let Ok(answer) = timeout(DEADLINE, self.client.send(request)).await {
+            answer.map_err(foreign)?.map(Body::new)
+        } else {
+            let resource = format!("the Service {service}");
+            return Err(ClusterError::TimedOut { resource, deadline: DEADLINE });
         };
         if answer.status().is_success() {
             return Ok(answer);

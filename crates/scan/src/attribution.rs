@@ -27,7 +27,7 @@ type Named = (Arc<str>, Arc<str>);
 pub struct Owners {
     /// Index in the inventory of the owner of a pod, by namespace and pod.
     pods: HashMap<Named, usize>,
-    /// The same by ReplicaSet, ReplicationController or Job between an owner and its pods.
+    /// The same by ReplicaSet, `ReplicationController` or Job between an owner and its pods.
     generations: HashMap<Named, usize>,
     items: HashMap<OwnerRef, usize>,
     /// Owners of a kind that only its operator knows how to name pods after, by namespace and name.

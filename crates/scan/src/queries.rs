@@ -242,7 +242,7 @@ impl QuerySettings {
         subjects.map(|subject| self.query(subject, Of::Container, &shard.matchers)).collect()
     }
 
-    /// The selectors of the series that tell the owners of pods, ReplicaSets and Jobs in the namespaces of `shards`: their
+    /// The selectors of the series that tell the owners of pods, `ReplicaSets` and Jobs in the namespaces of `shards`: their
     /// labels are enough, no sample is read.
     #[must_use]
     pub fn owner_selectors(&self, shards: &[Shard]) -> Vec<String> {

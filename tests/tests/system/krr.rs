@@ -148,7 +148,7 @@ fn assert_as_krr(row: &Row, case: &Value) {
         };
         let what = format!("{} {bound}", case["id"]);
         let wanted = |resource: &str| proposed(&expected["recommended"][resource][bound]);
-        let cores = cpu.recommended.value().map(|amount| amount.cores());
+        let cores = cpu.recommended.value().map(mora_core::Millicores::cores);
         assert_near(cores, wanted("cpu"), 0.001_000_1, &what);
         let bytes = memory.recommended.value().map(|amount| amount.get() as f64);
         assert_near(bytes, wanted("memory"), 0.0, &what);
@@ -245,7 +245,7 @@ async fn krr_requests(
         QuerySettings { step, oom_kills: krr.use_oomkill_data, ..Scan::settings(&strategy) };
     let rows = scan.rows(&strategy, &settings).await;
     let requests = rows.into_iter().map(|row| {
-        let cpu = row.cpu.request.recommended.value().map(|amount| amount.get());
+        let cpu = row.cpu.request.recommended.value().map(mora_core::Millicores::get);
         let memory = row.memory.request.recommended.value().map(|amount| amount.get() >> 20);
         (row.namespace, cpu, memory)
     });

@@ -13,7 +13,7 @@ const HASHES: [(&str, OwnerKind); 2] = [
     ("rollouts-pod-template-hash", OwnerKind::Rollout),
 ];
 
-/// The kind between a DeploymentConfig and its pods.
+/// The kind between a `DeploymentConfig` and its pods.
 pub(super) fn replication_controller() -> OwnerKind {
     OwnerKind::Other("ReplicationController".into())
 }
@@ -21,7 +21,7 @@ pub(super) fn replication_controller() -> OwnerKind {
 /// What stands between pods and their owners.
 #[derive(Debug, Default)]
 pub(super) struct Chains {
-    /// What controls a ReplicaSet, ReplicationController or Job; `None` where nothing does.
+    /// What controls a ReplicaSet, `ReplicationController` or Job; `None` where nothing does.
     parents: HashMap<OwnerRef, Option<OwnerRef>>,
     generations: BTreeMap<OwnerRef, Vec<Arc<str>>>,
 }

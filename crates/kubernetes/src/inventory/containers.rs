@@ -28,9 +28,15 @@ impl<'a> Containers<'a> {
         match template.filter(|template| !template.containers.is_empty()) {
             Some(template) => {
                 all.add(template, ContainerRole::Main);
-                pod.into_iter().for_each(|pod| all.add(pod, ContainerRole::Sidecar));
+                if let Some(pod) = pod {
+                    all.add(pod, ContainerRole::Sidecar);
+                }
             }
-            None => pod.into_iter().for_each(|pod| all.add(pod, ContainerRole::Main)),
+            None => {
+                if let Some(pod) = pod {
+                    all.add(pod, ContainerRole::Main);
+                }
+            }
         }
         all
     }

@@ -132,7 +132,7 @@ impl Listing<'_> {
         self.readable(kind).await
     }
 
-    /// DeploymentConfigs and, where there are any, the ReplicationControllers between them and pods.
+    /// `DeploymentConfigs` and, where there are any, the `ReplicationControllers` between them and pods.
     pub(super) async fn deployment_configs(
         &self,
     ) -> Result<(Listed<Templated>, Listed<Named>), ClusterError> {

@@ -68,7 +68,7 @@ fn workload(name: &str, replicas: u32) -> Value {
         "template": {"metadata": {}, "spec": {"containers": [container("server", "100m")]}}}})
 }
 
-fn pod(metadata: Value) -> Value {
+fn pod(metadata: &Value) -> Value {
     json!({"metadata": metadata, "spec": {"containers": [container("server", "100m")]}, "status": {"phase": "Running"}})
 }
 

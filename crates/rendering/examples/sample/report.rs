@@ -187,7 +187,7 @@ pub(crate) fn shop() -> ScanReport {
     .map(row)
     .collect();
     finish_shop(&mut rows);
-    rows.sort_by(|a, b| b.severity.cmp(&a.severity));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.severity));
     let prometheus = "Prometheus monitoring/prometheus-server".to_owned();
     let cluster =
         ScannedCluster { context: Some("production".to_owned()), prometheus, workloads: 12 };
@@ -200,12 +200,12 @@ fn finish_shop(rows: &mut [Row]) {
     for row in rows.iter_mut() {
         if row.name == "redis-cart" {
             row.kind = OwnerKind::StatefulSet;
-            row.container = "redis".to_owned();
+            "redis".clone_into(&mut row.container);
         }
         if row.cpu.request.recommended == Proposed::Unset {
             unknown(row);
         } else if row.replicas > 1 {
-            row.strategy = "ensemble".to_owned();
+            "ensemble".clone_into(&mut row.strategy);
             row.confidence.coverage = Some(0.971);
             row.confidence.origins = Some(14);
         }
@@ -341,7 +341,7 @@ fn shape(rows: &mut [Row]) {
         let cluster = if of_second { "it's \"prod\" $(id)" } else { "prod-eu" };
         row.cluster = Some(cluster.to_owned());
     }
-    rows[0].strategy = "ensemble".to_owned();
+    "ensemble".clone_into(&mut rows[0].strategy);
     rows[0].autoscaler = Some(AutoscalerRow {
         min_replicas: 2,
         max_replicas: 10,
@@ -367,9 +367,9 @@ fn shape(rows: &mut [Row]) {
         ..rows[3].confidence.clone()
     };
     unknown(&mut rows[4]);
-    rows[5].container = "migrate".to_owned();
+    "migrate".clone_into(&mut rows[5].container);
     rows[5].role = ContainerRole::Init;
-    rows[6].container = "istio-proxy".to_owned();
+    "istio-proxy".clone_into(&mut rows[6].container);
     rows[6].role = ContainerRole::Sidecar;
     rows[8].kind = OwnerKind::CronJob;
     // Less than is requested: no such limit may leave as a manifest.
@@ -385,7 +385,9 @@ fn shape(rows: &mut [Row]) {
 pub(crate) fn one_cluster() -> ScanReport {
     let mut rows = every_case().rows;
     rows.retain(|row| row.cluster.as_deref() == Some("prod-eu"));
-    rows.iter_mut().for_each(|row| row.cluster = None);
+    for row in &mut rows {
+        row.cluster = None;
+    }
     report(two_clusters().into_iter().take(1).collect(), rows)
 }
 

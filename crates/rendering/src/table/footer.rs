@@ -120,7 +120,7 @@ fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
             line.is_empty() || width.is_none_or(|width| longer <= width)
         });
         match last {
-            Some(line) if line.is_empty() => *line = word.to_owned(),
+            Some(line) if line.is_empty() => word.clone_into(line),
             Some(line) => *line += &format!(" {word}"),
             None => lines.push(format!("  {word}")),
         }

@@ -48,7 +48,7 @@ fn shrink(shown: &mut [Option<usize>], wishes: &[Wish], width: usize, floor: usi
         let names = shown.iter_mut().zip(wishes).filter(|(_, wish)| wish.is_name);
         let widest = names.filter_map(|(shown, _)| shown.as_mut()).max_by_key(|width| **width);
         match widest {
-            Some(widest) if *widest > floor => *widest = *widest - 1,
+            Some(widest) if *widest > floor => *widest -= 1,
             _ => return false,
         }
     }

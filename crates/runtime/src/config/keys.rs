@@ -140,7 +140,7 @@ struct Probe<'a> {
     found: &'a RefCell<Option<Shape>>,
 }
 
-impl<'a> Probe<'a> {
+impl Probe<'_> {
     fn see<V>(self, kind: KeyKind, fields: &'static [&'static str]) -> Result<V, Seen> {
         if self.path.is_empty() {
             *self.found.borrow_mut() = Some(Shape { kind, optional: self.optional, fields });

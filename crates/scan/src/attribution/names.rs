@@ -18,7 +18,7 @@ pub(super) fn controlled_by(replica_set: &str) -> Option<&str> {
     without_generated(replica_set, 1..=10)
 }
 
-/// What stands before an ordinal, as StatefulSets, indexed Jobs and the generations of a DeploymentConfig have one.
+/// What stands before an ordinal, as StatefulSets, indexed Jobs and the generations of a `DeploymentConfig` have one.
 pub(super) fn ordinal_of(name: &str) -> Option<&str> {
     let (front, ordinal) = name.rsplit_once('-')?;
     let counts = ordinal.parse::<u32>().is_ok_and(|number| number.to_string() == ordinal);

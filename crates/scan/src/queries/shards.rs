@@ -53,13 +53,12 @@ pub fn shards(inventory: &Inventory, settings: &QuerySettings) -> Vec<Shard> {
     together.resize_with(held.div_ceil(target), Together::default);
     for (namespace, pods) in small {
         let room = |shard: &&mut Together<'_>| shard.letters + namespace.len() < LETTERS;
-        match together.iter_mut().filter(room).min_by_key(|shard| shard.pods) {
-            Some(shard) => shard.add(namespace, pods.len()),
-            None => {
-                together.push(Together::default());
-                if let Some(shard) = together.last_mut() {
-                    shard.add(namespace, pods.len());
-                }
+        if let Some(shard) = together.iter_mut().filter(room).min_by_key(|shard| shard.pods) {
+            shard.add(namespace, pods.len());
+        } else {
+            together.push(Together::default());
+            if let Some(shard) = together.last_mut() {
+                shard.add(namespace, pods.len());
             }
         }
     }

@@ -207,13 +207,13 @@ impl KrrSettings {
             cpu: advised_cpu,
             memory: advised_memory,
             memory_peak: None,
-            confidence: self.confidence(case, is_some),
+            confidence: Self::confidence(case, is_some),
             notes,
         }
     }
 
     /// KRR counts steps, not hours.
-    fn confidence(&self, case: Case<'_>, is_some: bool) -> crate::Confidence {
+    fn confidence(case: Case<'_>, is_some: bool) -> crate::Confidence {
         let mut confidence = case.confidence(is_some);
         let pods = case.observed.into_iter().flat_map(|observed| observed.pods.values());
         let hours = pods.filter_map(|pod| pod.hours_known).reduce(f64::max).unwrap_or(0.0);
@@ -227,7 +227,7 @@ fn advised<Q>(resource: KrrResource, quantity: impl Fn(f64) -> Q) -> Advised<Q> 
     Advised { request: resource.request.map(&quantity), limit: resource.limit.map(&quantity) }
 }
 
-/// The `percent` percentile of `sorted`, which is not empty, between its neighbours from the nearer one, as NumPy does.
+/// The `percent` percentile of `sorted`, which is not empty, between its neighbours from the nearer one, as `NumPy` does.
 fn percentile(sorted: &[f64], percent: f64) -> f64 {
     let rank = percent / 100.0 * (sorted.len() - 1) as f64;
     let below = (rank.floor() as usize).min(sorted.len() - 1);

@@ -33,7 +33,7 @@ pub struct LimitPolicy {
 impl LimitPolicy {
     /// The CPU request `request` with its limit; without a request both are unknown.
     pub(super) fn cpu(
-        &self,
+        self,
         request: Option<Millicores>,
         claim: &ResourceClaim,
     ) -> Advised<Millicores> {
@@ -43,7 +43,7 @@ impl LimitPolicy {
 
     /// The memory request `request` with its limit, which is at least `peak`; without a request both are unknown.
     pub(super) fn memory(
-        &self,
+        self,
         request: Option<Bytes>,
         claim: &ResourceClaim,
         peak: Option<Bytes>,

@@ -80,18 +80,17 @@ impl StatisticalSettings {
         let lacked = known.filter_map(|pod| pod.oom_limit.filter(|_| pod.oom_killed.is_some()));
         let memory_peak = peak.into_iter().chain(lacked).reduce(f64::max);
         let memory_peak = memory_peak.and_then(|bytes| Bytes::from_measured(bytes).ok());
-        self.with_requests(case, "statistical", (cpu, memory), memory_peak, notes)
+        self.with_requests(case, "statistical", (cpu, memory, memory_peak), notes)
     }
 
-    /// The advice of another strategy, called `strategy`, with these requests per replica, its notes, and limits by the
-    /// policy of this one; what is `None` is unknown.
+    /// The advice of another strategy, called `strategy`, with these requests per replica (CPU, memory, and
+    /// the largest memory that was used), its notes, and limits by the policy of this one; what is `None` is unknown.
     #[must_use]
     pub fn with_requests(
         &self,
         case: Case<'_>,
         strategy: &str,
-        (cpu, memory): (Option<Millicores>, Option<Bytes>),
-        memory_peak: Option<Bytes>,
+        (cpu, memory, memory_peak): (Option<Millicores>, Option<Bytes>, Option<Bytes>),
         mut notes: Vec<String>,
     ) -> Advice {
         let claim = &case.container.claim;

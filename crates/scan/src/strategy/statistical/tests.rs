@@ -115,14 +115,14 @@ fn smallest_amounts_hold_and_nothing_is_said_of_what_was_hardly_observed() {
 
 #[test]
 fn confidence_follows_the_hours_in_which_some_pod_was_observed() {
-    let level = |ranges: &[std::ops::Range<i64>]| {
-        let pods = ranges.iter().map(|hours| pod(0.1, 64.0, hours.clone())).collect();
+    let level = |ranges: &[(i64, i64)]| {
+        let pods = ranges.iter().map(|(from, to)| pod(0.1, 64.0, *from..*to)).collect();
         let confidence = of_deployment(pods).confidence;
         (confidence.level, confidence.observed_hours as i64)
     };
-    assert_eq!(level(&[0..20]), (ConfidenceLevel::Low, 20));
-    assert_eq!(level(&[0..20, 10..40]), (ConfidenceLevel::Medium, 40));
-    assert_eq!(level(&[0..90, 90..160]), (ConfidenceLevel::High, 160));
+    assert_eq!(level(&[(0, 20)]), (ConfidenceLevel::Low, 20));
+    assert_eq!(level(&[(0, 20), (10, 40)]), (ConfidenceLevel::Medium, 40));
+    assert_eq!(level(&[(0, 90), (90, 160)]), (ConfidenceLevel::High, 160));
 }
 
 #[test]
