@@ -1,9 +1,13 @@
 //! `mora doctor` against a Prometheus that has everything and against some that lack something.
 
-use std::process::Output;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::process::{Command, Output};
 
-use mora_tests::{Complete, Told, free_port, mora};
-use serde_json::Value;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use mora_tests::{Complete, Host, Told, free_port, mora, tools};
+use serde_json::{Value, json};
 
 /// The exit code and the findings for `namespace`.
 fn examined(url: &str, complete: &Complete, namespace: &str, more: &[&str]) -> (i32, Vec<Value>) {
@@ -126,4 +130,78 @@ fn what_is_configured_is_compared_with_what_is_scraped() {
         output.status.code() == Some(1) && message.contains("restarts, oom_kills"),
         "{message}"
     );
+}
+
+#[test]
+fn without_a_namespace_all_are_looked_at_together_in_few_queries() {
+    let complete = Complete::shared().unwrap_or_else(|error| panic!("{error}"));
+    let at = complete.newest().to_string();
+    let url = complete.url();
+    let arguments = ["doctor", "--no-cluster", "--prometheus", &url, "--at", &at];
+    let output = mora(&[&arguments[..], &["--lookback-hours", "1", "-o", "json"]].concat());
+    let Output { status, stdout, stderr } = output.unwrap();
+    let told = String::from_utf8_lossy(&stderr);
+    let report: Value =
+        serde_json::from_slice(&stdout).unwrap_or_else(|error| panic!("{error}: {told}"));
+    let findings = report["findings"].as_array().unwrap();
+    assert_eq!(states(findings, "lacking"), Vec::<&str>::new(), "{findings:#?}");
+    assert_eq!(states(findings, "broken"), Vec::<&str>::new(), "{findings:#?}");
+    assert_eq!(status.code(), Some(0), "{told}");
+    assert!(findings.iter().all(|finding| finding["namespace"].is_null()), "{findings:#?}");
+    assert_eq!(finding(findings, "clusters")["state"], "good");
+    // Each check once, however many namespaces there are.
+    let checks: BTreeSet<&str> =
+        findings.iter().map(|finding| finding["check"].as_str().unwrap()).collect();
+    assert_eq!(checks.len(), findings.len());
+}
+
+/// An API server of Kubernetes 1.33 that grants everything but two rights.
+fn api_server(host: &Host) -> SocketAddr {
+    let version = || async { Json(json!({"major": "1", "minor": "33", "gitVersion": "v1.33.1"})) };
+    let review = |Json(asked): Json<Value>| async move {
+        let attributes = &asked["spec"]["resourceAttributes"];
+        let resource = attributes["resource"].as_str().unwrap_or_default();
+        let proxied = resource == "services" && attributes["subresource"] == "proxy";
+        let allowed = !proxied && resource != "cronjobs";
+        let status = json!({"allowed": allowed, "reason": if allowed { "" } else { "no rule" }});
+        Json(json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "metadata": {}, "spec": asked["spec"], "status": status,
+        }))
+    };
+    let reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    host.http(Router::new().route("/version", get(version)).route(reviews, post(review)))
+}
+
+#[test]
+fn what_the_cluster_does_not_let_be_read_is_told_with_its_cost_and_the_rule_to_add() {
+    let complete = Complete::shared().unwrap_or_else(|error| panic!("{error}"));
+    let (host, folder) = (Host::new(), tempfile::tempdir().unwrap());
+    let kubeconfig = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
+         clusters: [{{name: boutique, cluster: {{server: \"http://{}\"}}}}]\n\
+         users: [{{name: u, user: {{}}}}]\n\
+         contexts: [{{name: test, context: {{cluster: boutique, user: u}}}}]\n",
+        api_server(&host)
+    );
+    let path = folder.path().join("config");
+    std::fs::write(&path, kubeconfig).unwrap();
+    let (url, at) = (complete.url(), complete.newest().to_string());
+    let mut command = Command::new(tools::binary("mora").unwrap());
+    command.args(["doctor", "--prometheus", &url, "--at", &at, "--lookback-hours", "1"]);
+    let output = command.args(["-o", "json"]).env("KUBECONFIG", path).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let detail = |check| finding(findings, check)["detail"].as_str().unwrap();
+    assert_eq!(detail("kubeconfig"), "context test, cluster boutique");
+    assert_eq!(detail("api_server"), "it answers as Kubernetes 1.33.1");
+    let rights = findings.iter().filter(|finding| finding["check"] == "permissions");
+    let rights: Vec<(&str, &str)> = rights
+        .map(|finding| (finding["detail"].as_str().unwrap(), finding["fix"].as_str().unwrap()))
+        .collect();
+    assert_eq!(rights.len(), 2, "{rights:?}");
+    assert!(rights[0].0.starts_with("get services/proxy is not allowed (no rule): "), "{rights:?}");
+    assert!(rights[1].0.contains("workloads of this kind are left out"), "{rights:?}");
+    assert!(rights[1].1.contains(r#"resources: ["cronjobs"], verbs: ["list"]"#), "{rights:?}");
 }

@@ -139,6 +139,8 @@ pub enum PrometheusError {
     },
 }
 
+/// What the client of Prometheus says of what its source tells in full.
+const NOT_SENT: &str = "failed to send request to server";
 /// How rustls says that it does not trust a certificate.
 const UNTRUSTED: &str = "invalid peer certificate";
 
@@ -149,7 +151,9 @@ impl PrometheusError {
         attempts: u32,
         error: &(dyn std::error::Error + 'static),
     ) -> Self {
-        let source = Told::from(error);
+        // One of the two ways to ask has a layer more.
+        let layer = error.source().filter(|_| error.to_string() == NOT_SENT);
+        let source = Told::from(layer.unwrap_or(error));
         if std::iter::successors(Some(&source), |told| told.source.as_deref())
             .any(|told| told.text.contains(UNTRUSTED))
         {

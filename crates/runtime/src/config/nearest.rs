@@ -10,20 +10,28 @@ pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     (near.0 <= word.chars().count().div_ceil(2)).then_some(near.1)
 }
 
-/// Letters to add, take away or replace to make `other` of `word`.
+/// Letters to add, take away, replace or swap with their neighbour to make `other` of `word`.
 fn edits(word: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, letter) in word.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
+    let (word, other): (Vec<char>, Vec<char>) = (word.chars().collect(), other.chars().collect());
+    let mut rows = vec![(0..=other.len()).collect::<Vec<usize>>()];
+    for (index, letter) in word.iter().enumerate() {
+        let mut row = vec![index + 1];
         for (column, wanted) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *wanted);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
+            let above = &rows[index];
+            let replaced = above[column] + usize::from(letter != wanted);
+            let mut least = replaced.min(above[column + 1] + 1).min(row[column] + 1);
+            let is_swap = index > 0
+                && column > 0
+                && *letter == other[column - 1]
+                && word[index - 1] == *wanted;
+            if is_swap {
+                least = least.min(rows[index - 1][column - 1] + 1);
+            }
+            row.push(least);
         }
+        rows.push(row);
     }
-    row[other.len()]
+    rows[word.len()][other.len()]
 }
 
 #[cfg(test)]
@@ -32,7 +40,7 @@ mod tests {
 
     #[test]
     fn the_nearest_word_is_found_and_none_where_all_are_far() {
-        let known = ["cap", "cpu_path", "lookback_hours", "retries", "url"];
+        let known = ["cap", "cpu", "cpu_path", "lookback_hours", "retries", "url"];
         let near = |word| nearest(word, &known);
         assert_eq!(near("cpa"), Some("cap"));
         assert_eq!(near("lookback"), Some("lookback_hours"));
@@ -44,9 +52,13 @@ mod tests {
 
     #[test]
     fn edits_are_counted() {
-        for (a, b, count) in
-            [("", "abc", 3), ("abc", "", 3), ("abc", "abc", 0), ("kitten", "sitting", 3)]
-        {
+        for (a, b, count) in [
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("abc", "abc", 0),
+            ("kitten", "sitting", 3),
+            ("cpa", "cap", 1),
+        ] {
             assert_eq!(edits(a, b), count, "{a} {b}");
         }
     }

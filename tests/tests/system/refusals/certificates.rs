@@ -87,5 +87,7 @@ fn an_api_server_whose_certificate_is_not_trusted_is_not_asked() {
     let refused =
         Refused::new().file("config", &kubeconfig).file("authority.pem", &authority().pem());
     let refused = refused.variable("KUBECONFIG", "config").port(address);
-    assert_eq!(refused.is_told("api-server-certificate-of-another-authority", &["recommend"]), 1);
+    // With it, none is looked for, which would be refused at the same time.
+    let scan = ["recommend", "--prometheus", "http://127.0.0.1:1"];
+    assert_eq!(refused.is_told("api-server-certificate-of-another-authority", &scan), 1);
 }

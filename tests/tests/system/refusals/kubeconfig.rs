@@ -5,6 +5,9 @@ use super::Refused;
 /// Where nobody listens: a port that nothing may take.
 const NOBODY: &str = "http://127.0.0.1:1";
 
+/// With the address of a Prometheus none is looked for, which would be refused at the same time.
+const SCAN: [&str; 3] = ["recommend", "--prometheus", NOBODY];
+
 fn kubeconfig(server: &str, user: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
@@ -45,18 +48,18 @@ fn a_kubeconfig_that_is_absent_broken_or_incomplete_is_told() {
 fn credentials_that_cannot_be_had_are_told() {
     let plugin = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: absent-login-plugin, interactiveMode: Never}}";
     let plugin = with(&kubeconfig("https://127.0.0.1:1", plugin));
-    assert_eq!(plugin.is_told("kubeconfig-plugin-absent", &["recommend"]), 1);
+    assert_eq!(plugin.is_told("kubeconfig-plugin-absent", &SCAN), 1);
     let token = with(&kubeconfig(NOBODY, "{token: \"open\\nsesame\"}"));
-    assert_eq!(token.is_told("kubeconfig-token-with-a-line-break", &["recommend"]), 1);
+    assert_eq!(token.is_told("kubeconfig-token-with-a-line-break", &SCAN), 1);
     let file = with(&kubeconfig(NOBODY, "{tokenFile: absent-token}"));
-    assert_eq!(file.is_told("kubeconfig-token-file-absent", &["recommend"]), 1);
+    assert_eq!(file.is_told("kubeconfig-token-file-absent", &SCAN), 1);
     let certificate = "{client-certificate: absent.crt, client-key: absent.key}";
     let certificate = with(&kubeconfig("https://127.0.0.1:1", certificate));
-    assert_eq!(certificate.is_told("kubeconfig-certificate-absent", &["recommend"]), 1);
+    assert_eq!(certificate.is_told("kubeconfig-certificate-absent", &SCAN), 1);
 }
 
 #[test]
 fn an_api_server_that_is_not_there_is_named() {
     let refused = with(&kubeconfig(NOBODY, "{}"));
-    assert_eq!(refused.is_told("api-server-unreachable", &["recommend"]), 1);
+    assert_eq!(refused.is_told("api-server-unreachable", &SCAN), 1);
 }

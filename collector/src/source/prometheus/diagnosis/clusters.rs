@@ -5,8 +5,8 @@ use super::{Finding, Patient, State};
 
 /// The labels by which collectors and long-term stores tell clusters apart.
 const LABELS: [&str; 3] = ["cluster", "k8s_cluster", "cluster_name"];
-/// What has one series a node, and so few.
-const NODES: &str = "(kube_node_info or machine_cpu_cores)";
+/// What has a few series a node.
+const NODES: &str = "(kube_node_info or machine_cpu_cores or kube_node_status_allocatable)";
 /// Names that are listed.
 const SHOWN: usize = 5;
 
