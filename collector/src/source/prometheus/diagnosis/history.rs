@@ -36,8 +36,10 @@ impl Patient<'_> {
 
     async fn scrapes(&self, namespace: &str) -> Finding {
         let place = ("scrape_interval", named(namespace));
+        let usage = r#"container_cpu_usage_seconds_total{namespace="$namespace",pod!="",container!="",container!="POD"}"#;
+        // A container that is younger than the window has fewer scrapes in it, however often it is scraped.
         let promql = format!(
-            r#"quantile(0.5, count_over_time(container_cpu_usage_seconds_total{{namespace="$namespace",pod!="",container!="",container!="POD"}}[{COUNTED}s]))"#
+            "quantile(0.5, count_over_time({usage}[{COUNTED}s]) and {usage} offset {COUNTED}s)"
         );
         let presence = Presence::default();
         let promql = self.questions(namespace, &presence).filling.fill(&promql);
