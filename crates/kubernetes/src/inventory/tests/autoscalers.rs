@@ -65,7 +65,7 @@ async fn owners_of_every_kind_are_scaled() {
     }
     let scaled = json!({"metadata": meta("it"), "spec": {"maxReplicas": 3,
         "scaleTargetRef": {"apiVersion": "core.strimzi.io/v1beta2", "kind": "StrimziPodSet", "name": "kafka"}}});
-    let of_operator = pod(owned("kafka-0", "core.strimzi.io/v1beta2", "StrimziPodSet", "kafka"));
+    let of_operator = pod(&owned("kafka-0", "core.strimzi.io/v1beta2", "StrimziPodSet", "kafka"));
     let item = only(&json!({"horizontalpodautoscalers": [scaled], "pods": [of_operator]})).await;
     let autoscaler = item.autoscaler.unwrap();
     assert_eq!((autoscaler.min_replicas, autoscaler.current_replicas), (1, 0), "neither is said");

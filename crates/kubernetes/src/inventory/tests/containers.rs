@@ -6,7 +6,7 @@ async fn init_containers_that_always_restart_are_sidecars_and_what_is_injected_i
     let mut proxy = container("proxy", "50m");
     proxy["restartPolicy"] = json!("Always");
     cart["spec"]["template"]["spec"]["initContainers"] = json!([container("migrate", "1"), proxy]);
-    let mut of_cart = pod(owned("cart-0", "apps/v1", "StatefulSet", "cart"));
+    let mut of_cart = pod(&owned("cart-0", "apps/v1", "StatefulSet", "cart"));
     of_cart["spec"]["containers"] =
         json!([container("server", "100m"), container("istio-proxy", "10m")]);
     of_cart["spec"]["initContainers"] = json!([container("istio-init", "5m")]);
@@ -25,7 +25,7 @@ async fn init_containers_that_always_restart_are_sidecars_and_what_is_injected_i
 
 #[tokio::test]
 async fn claims_are_those_of_the_template_also_where_a_pod_was_resized() {
-    let mut resized = pod(owned("cart-0", "apps/v1", "StatefulSet", "cart"));
+    let mut resized = pod(&owned("cart-0", "apps/v1", "StatefulSet", "cart"));
     resized["spec"]["containers"] = json!([container("server", "700m")]);
     let mut cart = workload("cart", 1);
     cart["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] =

@@ -8,7 +8,7 @@ async fn a_pod_of_a_replica_set_is_its_deployments_and_old_replica_sets_are_its_
             {"metadata": owned("cart-new", "apps/v1", "Deployment", "cart")},
             {"metadata": owned("cart-old", "apps/v1", "Deployment", "cart")},
         ],
-        "pods": [pod(owned("cart-new-1", "apps/v1", "ReplicaSet", "cart-new"))],
+        "pods": [pod(&owned("cart-new-1", "apps/v1", "ReplicaSet", "cart-new"))],
     });
     let item = only(&objects).await;
     assert_eq!(item.owner.to_string(), "shop/Deployment/cart");
@@ -26,8 +26,8 @@ async fn stateful_and_daemon_sets_own_their_pods_and_a_daemon_set_counts_nodes()
         "statefulsets": [workload("redis", 2)],
         "daemonsets": [agent],
         "pods": [
-            pod(owned("redis-0", "apps/v1", "StatefulSet", "redis")),
-            pod(owned("agent-x", "apps/v1", "DaemonSet", "agent")),
+            pod(&owned("redis-0", "apps/v1", "StatefulSet", "redis")),
+            pod(&owned("agent-x", "apps/v1", "DaemonSet", "agent")),
         ],
     });
     let found = inventory(&objects).await;
@@ -40,7 +40,7 @@ async fn stateful_and_daemon_sets_own_their_pods_and_a_daemon_set_counts_nodes()
 async fn jobs_count_as_their_cron_job_and_replicas_of_both_are_active_pods() {
     let cron = json!({"metadata": meta("report"), "spec": {"jobTemplate": {"spec": {"template":
         {"spec": {"containers": [container("report", "1")]}}}}}});
-    let mut ended = pod(owned("report-1-a", "batch/v1", "Job", "report-1"));
+    let mut ended = pod(&owned("report-1-a", "batch/v1", "Job", "report-1"));
     ended["status"]["phase"] = json!("Succeeded");
     let objects = json!({
         "cronjobs": [cron],
@@ -51,8 +51,8 @@ async fn jobs_count_as_their_cron_job_and_replicas_of_both_are_active_pods() {
         ],
         "pods": [
             ended,
-            pod(owned("report-2-b", "batch/v1", "Job", "report-2")),
-            pod(owned("import-c", "batch/v1", "Job", "import")),
+            pod(&owned("report-2-b", "batch/v1", "Job", "report-2")),
+            pod(&owned("import-c", "batch/v1", "Job", "import")),
         ],
     });
     let found = inventory(&objects).await;
@@ -69,7 +69,7 @@ async fn a_rollout_owns_its_replica_sets() {
     let objects = json!({
         "rollouts": [workload("cart", 2)],
         "replicasets": [{"metadata": owned("cart-1", "argoproj.io/v1alpha1", "Rollout", "cart")}],
-        "pods": [pod(owned("cart-1-a", "apps/v1", "ReplicaSet", "cart-1"))],
+        "pods": [pod(&owned("cart-1-a", "apps/v1", "ReplicaSet", "cart-1"))],
     });
     let item = only(&objects).await;
     assert_eq!(item.owner.to_string(), "shop/Rollout/cart");
@@ -95,7 +95,7 @@ async fn a_deployment_config_owns_its_replication_controllers() {
         "deploymentconfigs": [workload("cart", 1)],
         "replicationcontrollers":
             [{"metadata": owned("cart-7", "apps.openshift.io/v1", "DeploymentConfig", "cart")}],
-        "pods": [pod(owned("cart-7-x", "v1", "ReplicationController", "cart-7"))],
+        "pods": [pod(&owned("cart-7-x", "v1", "ReplicationController", "cart-7"))],
     });
     let item = only(&objects).await;
     assert_eq!(item.owner.to_string(), "shop/DeploymentConfig/cart");
@@ -112,7 +112,7 @@ async fn replication_controllers_are_only_asked_for_where_something_owns_them() 
 #[tokio::test]
 async fn an_operators_object_owns_its_pods_with_the_containers_of_the_newest() {
     let of = |name: &str, created: &str, cpu: &str, phase: &str| {
-        let mut pod = pod(owned(name, "core.strimzi.io/v1beta2", "StrimziPodSet", "kafka"));
+        let mut pod = pod(&owned(name, "core.strimzi.io/v1beta2", "StrimziPodSet", "kafka"));
         pod["metadata"]["creationTimestamp"] = json!(created);
         pod["spec"]["containers"] = json!([container("kafka", cpu)]);
         pod["status"]["phase"] = json!(phase);
@@ -134,7 +134,7 @@ async fn an_operators_object_owns_its_pods_with_the_containers_of_the_newest() {
 #[tokio::test]
 async fn a_kind_of_another_group_is_not_taken_for_the_known_one_of_its_name() {
     let objects =
-        json!({"pods": [pod(owned("a-0", "apps.kruise.io/v1beta1", "StatefulSet", "a"))]});
+        json!({"pods": [pod(&owned("a-0", "apps.kruise.io/v1beta1", "StatefulSet", "a"))]});
     assert_eq!(only(&objects).await.owner.to_string(), "shop/StatefulSet.apps.kruise.io/a");
 }
 
@@ -143,9 +143,9 @@ async fn bare_pods_and_bare_replica_sets_own_themselves_and_a_nodes_own_pods_are
     let objects = json!({
         "replicasets": [{"metadata": meta("lone")}],
         "pods": [
-            pod(meta("debug")),
-            pod(owned("lone-a", "apps/v1", "ReplicaSet", "lone")),
-            pod(owned("etcd-node", "v1", "Node", "node")),
+            pod(&meta("debug")),
+            pod(&owned("lone-a", "apps/v1", "ReplicaSet", "lone")),
+            pod(&owned("etcd-node", "v1", "Node", "node")),
         ],
     });
     let found = inventory(&objects).await;
@@ -165,6 +165,6 @@ async fn a_replica_set_that_was_not_listed_is_told_by_the_hash_in_its_name() {
     young["labels"] = json!({"pod-template-hash": "7d9c"});
     let mut canary = owned("ad-5f6-x", "apps/v1", "ReplicaSet", "ad-5f6");
     canary["labels"] = json!({"rollouts-pod-template-hash": "5f6"});
-    let found = inventory(&json!({"pods": [pod(young), pod(canary)]})).await;
+    let found = inventory(&json!({"pods": [pod(&young), pod(&canary)]})).await;
     assert_eq!(owners(&found), ["shop/Deployment/cart", "shop/Rollout/ad"]);
 }

@@ -26,11 +26,11 @@ async fn all_namespaces_are_asked_at_once_and_named_ones_one_by_one() {
 
 #[tokio::test]
 async fn the_selector_is_about_owners_not_about_their_pods() {
-    let mut of_cart = pod(owned("cart-0", "apps/v1", "StatefulSet", "cart"));
+    let mut of_cart = pod(&owned("cart-0", "apps/v1", "StatefulSet", "cart"));
     of_cart["metadata"]["labels"] = json!({"tier": "db"});
     let objects = json!({
         "statefulsets": [workload("cart", 1), workload("ad", 1)],
-        "pods": [of_cart, pod(meta("debug"))],
+        "pods": [of_cart, pod(&meta("debug"))],
     });
     let found = |selector: &'static str| {
         let (cluster, _) = cluster(&objects);
@@ -50,7 +50,7 @@ async fn a_kind_that_may_not_be_listed_is_a_warning_with_the_rule_and_its_pods_s
     let objects = json!({
         "deployments": 403, "horizontalpodautoscalers": 403,
         "replicasets": [{"metadata": owned("cart-1", "apps/v1", "Deployment", "cart")}],
-        "pods": [pod(owned("cart-1-a", "apps/v1", "ReplicaSet", "cart-1"))],
+        "pods": [pod(&owned("cart-1-a", "apps/v1", "ReplicaSet", "cart-1"))],
     });
     let found = inventory(&objects).await;
     assert_eq!(owners(&found), ["shop/Deployment/cart"]);
