@@ -11,12 +11,12 @@ use mora_collector::{
     SourceError, TrainingConfig,
 };
 use mora_coordinator::{ClusterConfig, CoordinatorConfig, FanOutConfig, Outcome, run_with};
-use mora_core::{Dataset, Series, Step, WorkloadRef};
+use mora_core::{Dataset, Glob, Series, Step, WorkloadRef};
 use mora_kubernetes::Cluster;
 use mora_model_worker::WorkerConfig;
 use mora_planning::Policy;
 use mora_runtime::{TlsConfig, WorkerEndpoints, default_config_file, load_config};
-use mora_scan::{Glob, KrrSettings, Prices, Selection, Severity, StatisticalSettings, WeekHours};
+use mora_scan::{KrrSettings, Prices, Selection, Severity, StatisticalSettings, WeekHours};
 use serde::{Deserialize, Serialize};
 
 use crate::embedded::EmbeddedWorkers;

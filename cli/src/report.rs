@@ -11,6 +11,7 @@ use mora_planning::Evidence;
 
 use self::plot::plot;
 pub(crate) use self::style::STYLE;
+pub(crate) use mora_rendering::escape_html as escape;
 
 /// What the report shows.
 pub(crate) struct Report<'a> {
@@ -167,21 +168,6 @@ fn section(report: &Report<'_>, recommendation: &Recommendation) -> String {
 fn anchor(recommendation: &Recommendation) -> String {
     let workload = &recommendation.workload;
     escape(&format!("{}-{}-{}", workload.namespace(), workload.name(), recommendation.container))
-}
-
-/// The text with the five characters HTML gives a meaning replaced.
-pub(crate) fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            '\'' => escaped += "&#39;",
-            other => escaped.push(other),
-        }
-        escaped
-    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! The rules of one run: the policy of the configuration, overlaid by what the cluster states.
 
-use mora_core::{ApplyMode, Plan, PlanStatus, PolicyRevision};
+use mora_core::{ApplyMode, LimitRule, Plan, PlanStatus, PolicyRevision};
 use mora_kubernetes::{StatedBounds, StatedLimit, StatedPolicy};
-use mora_planning::{
-    BoundsRule, LimitRule, OwnBounds, Pattern, Policy, PriorityRule, Share, ShareError,
-};
+use mora_planning::{BoundsRule, OwnBounds, Pattern, Policy, PriorityRule, Share, ShareError};
 use mora_runtime::with_causes;
 
 use crate::CoordinatorConfig;

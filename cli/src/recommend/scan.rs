@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mora_collector::{PrometheusApi, PrometheusConfig};
-use mora_core::Inventory;
+use mora_core::{Glob, Inventory};
 use mora_kubernetes::{Cluster, InventoryScope};
 use mora_scan::{
-    ClusterRows, Glob, History, Observed, QuerySettings, Row, ScannedCluster, Strategy,
-    StrategyUsed, rows,
+    ClusterRows, History, Observed, QuerySettings, Row, ScannedCluster, Strategy, StrategyUsed,
+    rows,
 };
 
 use super::asking::{Asked, ScanConfig, ask_all};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use mora_collector::{Labels, PrometheusApi};
-use mora_core::Inventory;
-use mora_scan::{Glob, QuerySettings, SeenPods};
+use mora_core::{Glob, Inventory};
+use mora_scan::{QuerySettings, SeenPods};
 
 use crate::gather::RecommendConfig;
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use mora_core::{Bytes, Millicores, OwnerKind};
+use mora_core::{Bytes, Glob, Millicores, OwnerKind};
 use mora_rendering::OutputFormat;
-use mora_scan::{Glob, KrrStrategy, Severity, SortBy, WeekHours};
+use mora_scan::{KrrStrategy, Severity, SortBy, WeekHours};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::gather::{RecommendConfig, SourceArguments, layered};

@@ -10,8 +10,11 @@ mod cluster;
 mod dataset;
 mod decision;
 mod forecast;
+mod generated_name;
+mod glob;
 mod indicator;
 mod inventory;
+mod limit_rule;
 mod lookback;
 mod mark;
 mod memory;
@@ -37,11 +40,14 @@ pub use cluster::{
 pub use dataset::{ContainerUsage, Dataset, OomKill, ResourceClaim};
 pub use decision::{Decision, Verdict};
 pub use forecast::{Confidence, Forecast, MemberWeight, Peak, Rung, SignalForecast, Skill};
+pub use generated_name::{without_generated, without_ordinal};
+pub use glob::{Glob, matches_glob};
 pub use indicator::Indicator;
 pub use inventory::{
     ContainerRole, Inventory, InventoryContainer, InventoryItem, InventoryPod, OwnerAutoscaler,
     OwnerKind, OwnerRef,
 };
+pub use limit_rule::{LimitPolicy, LimitRule};
 pub use lookback::Lookback;
 pub use mark::{Mark, MarkKind};
 pub use memory::{OomFactorError, OomRule, Ratchet};

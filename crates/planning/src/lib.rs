@@ -46,7 +46,6 @@ pub use graph::{
     GraphError, assemble_graph, declared_by_hosts, declared_graph, drift_warnings, external_share,
     learn_call_graph,
 };
-pub use limits::{LimitPolicy, LimitRule};
 pub use load_to_cpu::LoadToCpu;
 pub use observed::{BaselineNeed, Observed, ObservedContainer, ObservedRate, observe};
 pub use plan::{plan, statistical_plan};

@@ -1,35 +1,12 @@
 //! The limits that go with the requests.
 
-use mora_core::{ClusterState, LimitRangeRule, LimitScope, Shortfall, Violation, ViolationKind};
-use serde::{Deserialize, Serialize};
+use mora_core::{
+    ClusterState, LimitRangeRule, LimitRule, LimitScope, Shortfall, Violation, ViolationKind,
+};
 
 use crate::ceilings::Seat;
 use crate::fit_to_capacity::{Claim, Supply, fit_to_capacity};
 use crate::resource::Resource;
-
-/// How the limit of a resource follows its request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LimitRule {
-    /// It stays as many times the request as it is now, and where it is above the request at least the
-    /// recommendation's upper bound; without a limit there stays none.
-    #[default]
-    KeepRatio,
-    /// It equals the request.
-    EqualToRequest,
-    /// There is none.
-    None,
-}
-
-/// How limits follow requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitPolicy {
-    /// The CPU limit; `keep_ratio`.
-    pub cpu: LimitRule,
-    /// The memory limit; `keep_ratio`.
-    pub memory: LimitRule,
-}
 
 /// What the limit of one container follows, per replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,28 +32,10 @@ pub(crate) struct Limited {
     pub(crate) notes: Vec<Option<String>>,
 }
 
-impl LimitRule {
-    /// The limit as if the cluster had no rules; never below the request.
-    ///
-    /// A limit that equals its request now stays equal, since raising it would change the pod's class
-    /// of service; any other is at least the upper bound, since below that it throttles or kills.
-    fn limit(self, followed: Followed) -> Option<u64> {
-        let Followed { request_now, limit_now, request, upper_bound } = followed;
-        match self {
-            Self::None => None,
-            Self::EqualToRequest => Some(request),
-            Self::KeepRatio => {
-                let limit = limit_now?;
-                // Kubernetes takes the limit as the request where only a limit is stated.
-                let now = request_now.unwrap_or(limit);
-                if limit == now {
-                    return Some(request);
-                }
-                let ratio = limit as f64 / now.max(1) as f64;
-                let kept = if now == 0 { limit } else { (request as f64 * ratio).ceil() as u64 };
-                Some(kept.max(upper_bound).max(request))
-            }
-        }
+impl Followed {
+    /// The limit by `rule`, as if the cluster had no rules of its own.
+    fn limit(self, rule: LimitRule) -> Option<u64> {
+        rule.limit(self.request, (self.request_now, self.limit_now), self.upper_bound)
     }
 }
 
@@ -130,7 +89,7 @@ pub(crate) fn limits(
     followed: &[Followed],
     cluster: Option<&ClusterState>,
 ) -> Limited {
-    let free: Vec<Option<u64>> = followed.iter().map(|f| rule.limit(*f)).collect();
+    let free: Vec<Option<u64>> = followed.iter().map(|f| f.limit(rule)).collect();
     let Some(cluster) = cluster else {
         return Limited { notes: vec![None; seats.len()], limits: free, violations: Vec::new() };
     };
@@ -293,10 +252,10 @@ mod tests {
             (followed(0, 100, 300, 350), Some(300)),
             (followed(100, 0, 300, 350), None),
         ] {
-            assert_eq!(LimitRule::KeepRatio.limit(now), expected, "{now:?}");
+            assert_eq!(now.limit(LimitRule::KeepRatio), expected, "{now:?}");
         }
-        assert_eq!(LimitRule::EqualToRequest.limit(followed(100, 0, 300, 350)), Some(300));
-        assert_eq!(LimitRule::None.limit(followed(100, 200, 300, 350)), None);
+        assert_eq!(followed(100, 0, 300, 350).limit(LimitRule::EqualToRequest), Some(300));
+        assert_eq!(followed(100, 200, 300, 350).limit(LimitRule::None), None);
     }
 
     fn cpu(amount: u64) -> Stated {

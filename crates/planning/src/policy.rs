@@ -1,7 +1,8 @@
 //! What the operator decides: the cap, the path of the forecast to request, priorities and bounds.
 
 use mora_core::{
-    Bytes, Millicores, OomRule, Quantile, Ratchet, RiskPrice, StatisticalRule, WorkloadRef,
+    Bytes, LimitPolicy, Millicores, OomRule, Quantile, Ratchet, RiskPrice, StatisticalRule,
+    WorkloadRef,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
@@ -9,7 +10,6 @@ use thiserror::Error;
 use crate::GateRules;
 use crate::autoscale::Autoscaled;
 use crate::bounds::BoundsRule;
-use crate::limits::LimitPolicy;
 
 /// A number that is no share.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
@@ -189,32 +189,8 @@ impl Pattern {
 
     /// Whether `text` as a whole fits the pattern.
     pub(crate) fn matches_text(&self, text: &str) -> bool {
-        fits(self.0.as_bytes(), text.as_bytes())
+        mora_core::matches_glob(&self.0, text)
     }
-}
-
-/// Kubernetes names are ASCII, so a byte is a character.
-fn fits(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut position, mut star) = (0, 0, None);
-    while position < text.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, position));
-                at += 1;
-            }
-            Some(c) if *c == b'?' || *c == text[position] => {
-                at += 1;
-                position += 1;
-            }
-            _ => {
-                let Some((star_at, taken)) = star else { return false };
-                star = Some((star_at, taken + 1));
-                at = star_at + 1;
-                position = taken + 1;
-            }
-        }
-    }
-    pattern[at..].iter().all(|c| *c == b'*')
 }
 
 /// The smallest and largest request of one resource.

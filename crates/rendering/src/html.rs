@@ -81,7 +81,8 @@ fn source(text: &str) -> String {
 }
 
 /// The text with the characters that HTML gives a meaning replaced; other control characters than white space are left out.
-fn escape(text: &str) -> String {
+#[must_use]
+pub fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, c| {
         match c {
             '&' => escaped += "&amp;",

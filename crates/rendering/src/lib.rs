@@ -23,6 +23,7 @@ use mora_scan::ScanReport;
 use thiserror::Error;
 
 pub use format::{OutputFormat, UnknownFormat};
+pub use html::escape as escape_html;
 
 /// What a rendering depends on beside the report.
 #[derive(Debug, Clone, Default)]

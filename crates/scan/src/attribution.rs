@@ -8,11 +8,11 @@ mod tests;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use mora_core::{Inventory, OwnerKind, OwnerRef};
+use mora_core::{Inventory, OwnerKind, OwnerRef, without_generated, without_ordinal};
 
 pub use seen::SeenPods;
 
-use names::{controlled_by, ordinal_of, scheduled_by, without_generated};
+use names::{controlled_by, scheduled_by};
 
 /// The labels of a series.
 pub type Labels = BTreeMap<String, String>;
@@ -146,17 +146,17 @@ impl Owners {
             |name: &str| self.generations.get(&(Arc::clone(namespace), Arc::from(name))).copied();
         let by_letters = without_generated(pod, 5..=5).and_then(|front| {
             generation(front)
-                .or_else(|| generation(ordinal_of(front)?))
+                .or_else(|| generation(without_ordinal(front)?))
                 .or_else(|| self.deployment(namespace, front))
                 .or_else(|| item(OwnerKind::DaemonSet, front))
                 .or_else(|| item(OwnerKind::ReplicaSet, front))
                 .or_else(|| item(OwnerKind::Job, front))
-                .or_else(|| item(OwnerKind::Job, ordinal_of(front)?))
+                .or_else(|| item(OwnerKind::Job, without_ordinal(front)?))
                 .or_else(|| item(OwnerKind::CronJob, scheduled_by(front)?))
-                .or_else(|| item(OwnerKind::DeploymentConfig, ordinal_of(front)?))
+                .or_else(|| item(OwnerKind::DeploymentConfig, without_ordinal(front)?))
         });
         by_letters
-            .or_else(|| item(OwnerKind::StatefulSet, ordinal_of(pod)?))
+            .or_else(|| item(OwnerKind::StatefulSet, without_ordinal(pod)?))
             .or_else(|| item(OwnerKind::Pod, pod))
             .or_else(|| self.operated(namespace, pod))
     }
@@ -170,7 +170,7 @@ impl Owners {
 
     /// The object of an operator after which exactly this pod is called but for an ordinal.
     fn operated(&self, namespace: &Arc<str>, pod: &str) -> Option<usize> {
-        let name = ordinal_of(pod)?;
+        let name = without_ordinal(pod)?;
         self.others.get(&(Arc::clone(namespace), Arc::from(name))).copied()
     }
 

@@ -6,7 +6,6 @@
 mod assemble;
 mod attribution;
 mod cost;
-mod glob;
 mod observed;
 mod queries;
 mod report;
@@ -18,7 +17,6 @@ mod strategy;
 pub use assemble::{ClusterRows, assemble, row, rows, summary};
 pub use attribution::{Labels, Owners, SeenPods};
 pub use cost::Prices;
-pub use glob::Glob;
 pub use observed::{Answers, ContainerObserved, Observed, PodObserved};
 pub use queries::{
     Dialect, Of, Query, QuerySettings, Shard, Span, Subject, WeekHours, WeekHoursError, shards,
@@ -31,6 +29,5 @@ pub use selection::{Selection, SortBy, UnknownSort};
 pub use settings_error::SettingsError;
 pub use severity::{Severity, SeverityRule};
 pub use strategy::{
-    Advice, Advised, Case, KrrSettings, KrrStrategy, LimitPolicy, LimitRule, StatisticalSettings,
-    Strategy, krr,
+    Advice, Advised, Case, KrrSettings, KrrStrategy, StatisticalSettings, Strategy, krr,
 };

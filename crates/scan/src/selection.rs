@@ -4,11 +4,11 @@ use std::cmp::{Ordering, Reverse};
 use std::fmt;
 use std::str::FromStr;
 
-use mora_core::{Bytes, Inventory, Millicores, OwnerKind, OwnerRef};
+use mora_core::{Bytes, Glob, Inventory, Millicores, OwnerKind, OwnerRef};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Change, Glob, Row, Severity};
+use crate::{Change, Row, Severity};
 
 /// Namespaces of a cluster's own parts, which nobody scans unless they name them.
 const SYSTEM_NAMESPACES: [&str; 5] =

@@ -12,7 +12,6 @@ use crate::severity::SeverityRule;
 use crate::{Confidence, ConfidenceLevel, Proposed};
 
 pub use krr::{KrrSettings, KrrStrategy};
-pub use limits::{LimitPolicy, LimitRule};
 pub use statistical::StatisticalSettings;
 
 /// How requests and limits are computed.

@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mora_core::WorkloadKind;
+use mora_core::{WorkloadKind, without_generated, without_ordinal};
 
 use super::answer::Labelled;
-
-/// The letters of generated names: no vowels, so that no words come out.
-const SAFE_LETTERS: &str = "bcdfghjklmnpqrstvwxz2456789";
 
 /// The owners kube-state-metrics saw; empty where it is not scraped.
 #[derive(Debug, Clone, Default)]
@@ -63,16 +60,7 @@ fn by_name(pod: &str) -> Option<(WorkloadKind, String)> {
     if let Some(name) = deployment {
         return Some((WorkloadKind::Deployment, name.to_owned()));
     }
-    let (name, ordinal) = pod.rsplit_once('-')?;
-    let counts = !name.is_empty() && ordinal.parse::<u16>().is_ok_and(|n| n.to_string() == ordinal);
-    counts.then(|| (WorkloadKind::StatefulSet, name.to_owned()))
-}
-
-fn without_generated(name: &str, lengths: std::ops::RangeInclusive<usize>) -> Option<&str> {
-    let (front, generated) = name.rsplit_once('-')?;
-    let is_generated = lengths.contains(&generated.len())
-        && generated.chars().all(|letter| SAFE_LETTERS.contains(letter));
-    (is_generated && !front.is_empty()).then_some(front)
+    Some((WorkloadKind::StatefulSet, without_ordinal(pod)?.to_owned()))
 }
 
 #[cfg(test)]

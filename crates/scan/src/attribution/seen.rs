@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use mora_core::{
     Bytes, ContainerRole, Inventory, InventoryContainer, InventoryItem, InventoryPod, Millicores,
-    OwnerKind, OwnerRef, ResourceClaim,
+    OwnerKind, OwnerRef, ResourceClaim, without_generated, without_ordinal,
 };
 
 use super::Labels;
-use super::names::{controlled_by, ordinal_of, scheduled_by, without_generated};
+use super::names::{controlled_by, scheduled_by};
 
 /// What a Prometheus has of a cluster: labels of series, and what kube-state-metrics says of containers.
 #[derive(Debug, Clone, Default)]
@@ -130,7 +130,7 @@ impl SeenPods {
             OwnerKind::ReplicaSet => Of::ReplicaSet,
             OwnerKind::Job => Of::Job,
             OwnerKind::Other(word) if &**word == "ReplicationController" => {
-                return (OwnerKind::DeploymentConfig, ordinal_of(name).unwrap_or(name));
+                return (OwnerKind::DeploymentConfig, without_ordinal(name).unwrap_or(name));
             }
             _ => return (kind.clone(), name),
         };
@@ -157,7 +157,7 @@ fn by_name(pod: &str) -> Option<(OwnerKind, &str)> {
         let deployment = controlled_by(front).map(|name| (OwnerKind::Deployment, name));
         return deployment.or_else(|| Some((OwnerKind::CronJob, scheduled_by(front)?)));
     }
-    Some(ordinal_of(pod).map_or((OwnerKind::Pod, pod), |name| (OwnerKind::StatefulSet, name)))
+    Some(without_ordinal(pod).map_or((OwnerKind::Pod, pod), |name| (OwnerKind::StatefulSet, name)))
 }
 
 fn empty(owner: OwnerRef) -> InventoryItem {

@@ -4,10 +4,10 @@
 mod tests;
 
 use jiff::Timestamp;
-use mora_core::{Bytes, ContainerRole, Millicores, OomRule, OwnerAutoscaler};
+use mora_core::{Bytes, ContainerRole, LimitPolicy, Millicores, OomRule, OwnerAutoscaler};
 use serde::{Deserialize, Serialize};
 
-use super::{Advice, Case, LimitPolicy};
+use super::{Advice, Case, limits};
 use crate::observed::{ContainerObserved, PodObserved};
 use crate::settings_error::{SettingsError, check_margin, check_percentile};
 
@@ -99,8 +99,8 @@ impl StatisticalSettings {
         }
         Advice {
             strategy: strategy.to_owned(),
-            cpu: self.limits.cpu(cpu, claim),
-            memory: self.limits.memory(memory, claim, memory_peak),
+            cpu: limits::cpu(self.limits.cpu, cpu, claim),
+            memory: limits::memory(self.limits.memory, memory, claim, memory_peak),
             memory_peak,
             confidence: case.confidence(cpu.is_some() || memory.is_some()),
             notes,

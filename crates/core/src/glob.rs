@@ -15,28 +15,7 @@ impl Glob {
     /// Whether `name` is one of those it stands for.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        let (pattern, name): (Vec<char>, Vec<char>) =
-            (self.0.chars().collect(), name.chars().collect());
-        // Where the last `*` stands, and up to where it has taken letters.
-        let (mut at, mut of, mut star) = (0, 0, None);
-        while of < name.len() {
-            match pattern.get(at) {
-                Some('*') => {
-                    star = Some((at, of));
-                    at += 1;
-                }
-                Some(letter) if *letter == '?' || *letter == name[of] => {
-                    at += 1;
-                    of += 1;
-                }
-                _ => {
-                    let Some((last, taken)) = star else { return false };
-                    star = Some((last, taken + 1));
-                    (at, of) = (last + 1, taken + 1);
-                }
-            }
-        }
-        pattern[at..].iter().all(|letter| *letter == '*')
+        matches_glob(&self.0, name)
     }
 
     /// Whether it stands for every name.
@@ -44,6 +23,34 @@ impl Glob {
     pub fn is_all(&self) -> bool {
         !self.0.is_empty() && self.0.chars().all(|letter| letter == '*')
     }
+}
+
+/// Whether `text` as a whole fits `pattern`, in which `*` stands for any letters and `?` for one.
+///
+/// Names of Kubernetes are ASCII, so a byte is a letter.
+#[must_use]
+pub fn matches_glob(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    // Where the last `*` stands, and up to where it has taken letters.
+    let (mut at, mut position, mut star) = (0, 0, None);
+    while position < text.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, position));
+                at += 1;
+            }
+            Some(letter) if *letter == b'?' || *letter == text[position] => {
+                at += 1;
+                position += 1;
+            }
+            _ => {
+                let Some((last, taken)) = star else { return false };
+                star = Some((last, taken + 1));
+                (at, position) = (last + 1, taken + 1);
+            }
+        }
+    }
+    pattern[at..].iter().all(|letter| *letter == b'*')
 }
 
 impl FromStr for Glob {
