@@ -13,6 +13,16 @@ pub(super) fn paths() -> impl Iterator<Item = &'static str> {
 
 const EXAMPLES: &[(&str, &str)] = &[
     (
+        "recommend",
+        "  mora recommend                                    scan the cluster of the current kubeconfig context
+  mora recommend -n 'shop-*' --severity warning     what should be changed in some namespaces
+  mora recommend --strategy predictive -n shop      forecast the next day and plan all workloads together
+  mora recommend -o html --to report.html           a page with plots
+  mora recommend -o patch > resize.sh               commands that would set what is recommended
+  mora recommend --fail-on critical                 for a pipeline: exit code 6 if anything is critical
+  mora recommend --prometheus http://localhost:9090 --no-cluster -n shop",
+    ),
+    (
         "demo",
         "  mora demo                                       the whole system on a simulated shop
   mora demo --days 14 -o json                     less history, for programs
