@@ -8,7 +8,9 @@
 mod arm;
 mod metrics;
 mod results;
+mod trace;
 
 pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
 pub use metrics::{Metrics, Objective, metrics};
 pub use results::{Provenance, ResultRow, RunKey};
+pub use trace::{TRACE_MINUTES, Trace, TracePoint};
