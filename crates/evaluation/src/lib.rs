@@ -6,11 +6,35 @@
 //! Parquet files.
 
 mod arm;
+mod arms;
+mod closed_loop;
+mod configuration;
+mod factory;
+mod history;
+mod matrix;
 mod metrics;
+mod noise;
 mod results;
+mod scenario;
+mod setup;
+mod shared;
 mod trace;
 
 pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
+pub use arms::{
+    BuiltInArms, Hpa, NotBuiltIn, Oracle, OracleNeeds, StatisticalBaseline, Stock, Vpa,
+};
+pub use closed_loop::{Outcome, RunError, history, run};
+pub use configuration::{Configuration, Matrix};
+pub use factory::{ArmFactory, RunContext};
+pub use history::History;
+pub use matrix::{Evaluation, MatrixError, Progress, Summary};
 pub use metrics::{Metrics, Objective, metrics};
-pub use results::{Provenance, ResultRow, RunKey};
+pub use results::{
+    Provenance, ResultRow, Results, ResultsError, RunKey, configuration_in, load, load_table,
+    load_traces,
+};
+pub use scenario::{HistoryKind, Scenario, ScenarioError, ShapeError};
+pub use setup::Setup;
+pub use shared::Shared;
 pub use trace::{TRACE_MINUTES, Trace, TracePoint};
