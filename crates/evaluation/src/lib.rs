@@ -11,6 +11,8 @@ mod closed_loop;
 mod configuration;
 mod factory;
 mod history;
+#[cfg(test)]
+mod made;
 mod matrix;
 mod metrics;
 mod noise;
