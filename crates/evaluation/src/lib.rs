@@ -26,7 +26,7 @@ pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
 pub use arms::{
     BuiltInArms, Hpa, NotBuiltIn, Oracle, OracleNeeds, StatisticalBaseline, Stock, Vpa,
 };
-pub use closed_loop::{Outcome, RunError, history, run};
+pub use closed_loop::{Outcome, RunError, run};
 pub use configuration::{Configuration, Matrix};
 pub use factory::{ArmFactory, RunContext};
 pub use history::History;
