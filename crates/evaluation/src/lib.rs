@@ -37,6 +37,6 @@ pub use results::{
     load_traces,
 };
 pub use scenario::{HistoryKind, Scenario, ScenarioError, ShapeError};
-pub use setup::Setup;
+pub use setup::{ArmLimits, Setup};
 pub use shared::Shared;
 pub use trace::{TRACE_MINUTES, Trace, TracePoint};
