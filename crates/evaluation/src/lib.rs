@@ -6,11 +6,17 @@
 //! Parquet files.
 
 mod arm;
+mod comparison;
 mod metrics;
 mod results;
+pub mod statistics;
 mod trace;
 
 pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
+pub use comparison::{
+    AtRiskOfBaseline, Comparison, CostAtRisk, FrontierPoint, Goal, INDICATORS, Indicator, Overall,
+    REFERENCES, SCHEMA, ScenarioComparison, Summary, Versus, indicator,
+};
 pub use metrics::{Metrics, Objective, metrics};
 pub use results::{Provenance, ResultRow, RunKey};
 pub use trace::{TRACE_MINUTES, Trace, TracePoint};
