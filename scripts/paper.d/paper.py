@@ -96,7 +96,7 @@ def check_texts():
 def check_results(path):
     """What is wrong with the results as a document; what is missing in them the build finds."""
     if not path.is_file():
-        return [f"{path} is missing; make it with `mora evaluate report`, see {SOURCE}/README.md"]
+        return [f"{path} is missing; make it with `mora evaluate report`, see scripts/paper --help"]
     schema = read_json(path).get("schema")
     return [] if schema == SCHEMA else [f"{path}: schema is {schema}, not {SCHEMA}"]
 
@@ -106,7 +106,7 @@ def check_fresh(mora):
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "results"
         shutil.copytree(SOURCE / "results", made)
-        report = [mora, "evaluate", "report", "--output", str(made)]
+        report = [mora, "evaluate", "report", "--results", str(made)]
         ended = subprocess.run(report, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
         if ended.returncode:
             return [f"`mora evaluate report` failed: {ended.stderr.strip()}"]
