@@ -283,22 +283,25 @@ fn pooled(
     reference: ArmName,
     indicator: &Indicator,
 ) -> Option<Overall> {
+    let mut balanced = Vec::new();
     let mut relative = Vec::new();
-    let mut has_scale = false;
     for runs in scenarios {
         let pairs = pairs(&values(runs, arm, indicator), &values(runs, reference, indicator));
-        let mean = pairs.iter().map(|(_, reference)| reference).sum::<f64>() / pairs.len() as f64;
-        has_scale |= mean > 0.0;
-        // What the reference has none of has no relative difference; the sign of a difference still counts.
-        let by = if mean > 0.0 { mean } else { 1.0 };
-        relative.extend(pairs.iter().map(|(of, reference)| (of - reference) / by));
+        let count = pairs.len() as f64;
+        let of = pairs.iter().map(|(of, _)| of).sum::<f64>() / count;
+        let reference = pairs.iter().map(|(_, reference)| reference).sum::<f64>() / count;
+        let middle = f64::midpoint(of, reference);
+        for (of, against) in pairs {
+            balanced.push(if middle > 0.0 { (of - against) / middle } else { 0.0 });
+            relative.extend((reference > 0.0).then(|| (of - against) / reference));
+        }
     }
-    if relative.is_empty() {
+    if balanced.is_empty() {
         return None;
     }
-    let p = wilcoxon(&relative).p;
-    let median_relative_difference = has_scale.then(|| median(&mut relative));
-    Some(Overall { pairs: relative.len(), median_relative_difference, p, p_holm: p })
+    let p = wilcoxon(&balanced).p;
+    let median_relative_difference = (!relative.is_empty()).then(|| median(&mut relative));
+    Some(Overall { pairs: balanced.len(), median_relative_difference, p, p_holm: p })
 }
 
 fn median(values: &mut [f64]) -> f64 {
