@@ -6,9 +6,14 @@
 //! Parquet files.
 
 mod arm;
+mod measured;
 mod metrics;
 mod results;
 
 pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
+pub use measured::{
+    Clock, ClockError, ContainerOf, Held, Holding, MeasuredRun, MeasuredView, Page, Track,
+    WorkloadTracks, load_schedule,
+};
 pub use metrics::{Metrics, Objective, metrics};
 pub use results::{Provenance, ResultRow, RunKey};
