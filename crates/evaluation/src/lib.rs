@@ -7,6 +7,7 @@
 
 mod arm;
 mod comparison;
+mod measured;
 mod metrics;
 mod results;
 pub mod statistics;
@@ -16,6 +17,10 @@ pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
 pub use comparison::{
     AtRiskOfBaseline, Comparison, CostAtRisk, FrontierPoint, Goal, INDICATORS, Indicator, Overall,
     REFERENCES, SCHEMA, ScenarioComparison, Summary, Versus, indicator,
+};
+pub use measured::{
+    Clock, ClockError, ContainerOf, Held, Holding, MeasuredRun, MeasuredView, Page, Track,
+    WorkloadTracks, load_schedule,
 };
 pub use metrics::{Metrics, Objective, metrics};
 pub use results::{Provenance, ResultRow, RunKey};
