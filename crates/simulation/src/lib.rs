@@ -15,3 +15,4 @@ mod traffic;
 mod window;
 
 pub use boutique::{Boutique, BoutiqueError, BoutiqueOptions};
+pub use load::Load;
