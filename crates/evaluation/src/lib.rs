@@ -6,14 +6,22 @@
 //! Parquet files.
 
 mod arm;
+mod comparison;
 mod measured;
 mod metrics;
 mod results;
+pub mod statistics;
+mod trace;
 
 pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
+pub use comparison::{
+    AtRiskOfBaseline, Comparison, CostAtRisk, FrontierPoint, Goal, INDICATORS, Indicator, Overall,
+    REFERENCES, SCHEMA, ScenarioComparison, Summary, Versus, indicator,
+};
 pub use measured::{
     Clock, ClockError, ContainerOf, Held, Holding, MeasuredRun, MeasuredView, Page, Track,
     WorkloadTracks, load_schedule,
 };
 pub use metrics::{Metrics, Objective, metrics};
 pub use results::{Provenance, ResultRow, RunKey};
+pub use trace::{TRACE_MINUTES, Trace, TracePoint};
