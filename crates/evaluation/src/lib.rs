@@ -12,6 +12,8 @@ mod comparison;
 mod configuration;
 mod factory;
 mod history;
+#[cfg(test)]
+mod made;
 mod matrix;
 mod measured;
 mod metrics;

@@ -82,14 +82,14 @@ fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
 }
 
-/// 1, 2 or 5 times a power of ten, four or five of which make `length`.
+/// 1, 2, 2.5 or 5 times a power of ten, about four of which make `length`.
 fn step(length: f64) -> f64 {
     if !(length.is_finite() && length > 0.0) {
         return 1.0;
     }
-    let rough = length / 4.0;
+    let rough = length / 5.0;
     let power = 10.0_f64.powf(rough.log10().floor());
-    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough * 0.999);
+    let factor = [1.0, 2.0, 2.5, 5.0].into_iter().find(|factor| factor * power >= rough * 0.999);
     factor.unwrap_or(10.0) * power
 }
 

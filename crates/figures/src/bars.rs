@@ -6,13 +6,14 @@ use crate::axis::Scale;
 use crate::figure::{Figure, WIDTH};
 use crate::frontier::is_ablation;
 use crate::helvetica;
-use crate::panel::{Key, LINE, Panel, legend};
+use crate::panel::{GUTTER, Key, LINE, Panel, legend};
 use crate::scene::{Anchor, Area, FONT_SIZE, INK, Scene};
 use crate::style::{solid, style};
 
 /// What has a row of bars each.
 const ROWS: [&str; 3] = ["cpu_hours_requested", "violations", "scaling_events"];
 const HEIGHT: f64 = 84.0;
+const LEFT: f64 = GUTTER + 2.0;
 
 /// CPU hours, violations and scaling events of every arm in every simulated scenario; `None` without one.
 pub(crate) fn bars(comparison: &Comparison) -> Option<Figure> {
@@ -30,7 +31,7 @@ pub(crate) fn bars(comparison: &Comparison) -> Option<Figure> {
     let mut top = legend(&mut scene, &keys) + 20.0;
     for name in ROWS {
         let Some(indicator) = indicator(name) else { continue };
-        let area = Area { left: 30.0, top, right: WIDTH - 4.0, bottom: top + HEIGHT };
+        let area = Area { left: LEFT, top, right: WIDTH - 4.0, bottom: top + HEIGHT };
         let summaries = comparison
             .scenarios
             .values()
@@ -88,12 +89,12 @@ fn bar(
 
 /// Names of scenarios below their bars, on as many lines as keep them apart; the answer is the height they take.
 fn names(scene: &mut Scene, comparison: &Comparison, y: f64) -> f64 {
-    let slot = (WIDTH - 34.0) / comparison.scenarios.len() as f64;
+    let slot = (WIDTH - LEFT - 4.0) / comparison.scenarios.len() as f64;
     let wide = |name: &String| helvetica::width(name) * FONT_SIZE;
     let widest = comparison.scenarios.keys().map(wide).fold(0.0, f64::max);
     let lines = ((widest + 6.0) / slot).ceil().max(1.0) as usize;
     for (place, name) in comparison.scenarios.keys().enumerate() {
-        let middle = 30.0 + (place as f64 + 0.5) * slot;
+        let middle = LEFT + (place as f64 + 0.5) * slot;
         let half = wide(name) / 2.0;
         let x = middle.min(WIDTH - 2.0 - half).max(2.0 + half);
         scene.text(x, y + (place % lines) as f64 * LINE, Anchor::Middle, name.as_str());

@@ -7,7 +7,7 @@ use mora_evaluation::{ArmName, Trace, TracePoint};
 use crate::axis::Scale;
 use crate::evidence::Evidence;
 use crate::figure::{Figure, WIDTH};
-use crate::panel::{Key, Panel, legend};
+use crate::panel::{GUTTER, Key, Panel, legend};
 use crate::scene::{Anchor, Area, Color, Point, Scene};
 use crate::style::{solid, style};
 
@@ -75,15 +75,16 @@ pub(crate) fn cpu(evidence: &Evidence<'_>, scenario: &str) -> Option<Figure> {
     let y = Scale::linear(all.map(|(_, value)| *value));
     let x = Scale::Hours { max: length(&by_arm) };
     let rows = shown.len().div_ceil(COLUMNS);
-    let mut scene = Scene::new(WIDTH, 30.0 + rows as f64 * (HEIGHT + 34.0) + 16.0);
+    let mut scene = Scene::new(WIDTH, 0.0);
     let keys = [
         (Key::Line(style(ArmName::Mora)), "CPU requested, cores".to_owned()),
         (Key::Box(USED), "CPU used, cores".to_owned()),
     ];
     let top = legend(&mut scene, &keys) + 16.0;
+    scene.height = top + rows as f64 * (HEIGHT + 34.0) - 6.0;
     let width = (WIDTH - 12.0) / COLUMNS as f64;
     for (place, &arm) in shown.iter().enumerate() {
-        let left = 26.0 + (place % COLUMNS) as f64 * width;
+        let left = GUTTER + 2.0 + (place % COLUMNS) as f64 * width;
         let upper = top + (place / COLUMNS) as f64 * (HEIGHT + 34.0);
         let area = Area { left, top: upper, right: left + width - 28.0, bottom: upper + HEIGHT };
         let last_row = place + COLUMNS >= shown.len();
@@ -135,7 +136,7 @@ pub(crate) fn latency(evidence: &Evidence<'_>, scenario: &str) -> Option<Figure>
         shown.iter().map(|&arm| (Key::Line(style(arm)), style(arm).label.to_owned())).collect();
     keys.sort_by_key(|(_, label)| label.to_lowercase());
     let top = legend(&mut scene, &keys) + 20.0;
-    let area = Area { left: 34.0, top, right: WIDTH - 12.0, bottom: 184.0 };
+    let area = Area { left: GUTTER + 2.0, top, right: WIDTH - 12.0, bottom: 184.0 };
     let panel = Panel { area, x: Scale::Hours { max: length(&by_arm) }, y: Scale::log(values) };
     panel.rows(
         &mut scene,

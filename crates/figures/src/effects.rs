@@ -21,7 +21,7 @@ const EFFECTS: [Effect; 2] = [
         Some(scaled(versus.difference, |share| share * 100.0))
     }),
 ];
-const STEP: f64 = 8.0;
+const STEP: f64 = 6.5;
 
 fn scaled(interval: Interval, by: fn(f64) -> f64) -> Interval {
     let Interval { mean, lower, upper } = interval;

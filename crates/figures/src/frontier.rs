@@ -8,7 +8,7 @@ use mora_evaluation::{
 
 use crate::axis::Scale;
 use crate::figure::{Figure, WIDTH};
-use crate::panel::{Key, Panel, legend};
+use crate::panel::{GUTTER, Key, Panel, legend};
 use crate::scene::{Area, Scene};
 use crate::style::{ArmStyle, solid, style};
 
@@ -38,7 +38,7 @@ pub(crate) fn frontier(comparison: &Comparison, scenario: &str) -> Option<Figure
     scene.height = bottom + 36.0;
     let x = Scale::linear(costs(compared, &arms));
     for (place, risk) in RISKS.iter().enumerate() {
-        let left = 30.0 + place as f64 * (WIDTH / 2.0 + 2.0);
+        let left = GUTTER + 2.0 + place as f64 * (WIDTH / 2.0 + 2.0);
         let area = Area { left, top, right: left + WIDTH / 2.0 - 44.0, bottom };
         let values = risks(compared, &arms, *risk);
         let panel = Panel { area, x, y: Scale::shelf(FLOOR, values) };

@@ -14,6 +14,7 @@ mod html;
 mod panel;
 mod pdf;
 #[cfg(test)]
+#[path = "../examples/sample/evaluation.rs"]
 mod sample;
 mod scene;
 mod style;

@@ -6,6 +6,8 @@ use crate::scene::{Anchor, Area, Color, FONT_SIZE, INK, Point, Scene};
 use crate::style::{ArmStyle, solid};
 
 const GRID: Color = Color(0xe2, 0xe5, 0xe8);
+/// Left of a plot, for the values at its lines.
+pub(crate) const GUTTER: f64 = 24.0;
 /// Between lines of text.
 pub(crate) const LINE: f64 = 11.0;
 
@@ -35,14 +37,12 @@ impl Panel {
         let Area { left, top, right, bottom } = self.area;
         let most = ((bottom - top) / 16.0) as usize;
         let ticks = self.y.ticks(most);
-        let mut widest = 0.0_f64;
         for (value, label) in ticks {
             let y = self.down(self.y.share(value));
             scene.line(vec![Point { x: left, y }, Point { x: right, y }], solid(GRID, 0.5));
-            widest = widest.max(helvetica::width(&label) * FONT_SIZE);
             scene.text(left - 4.0, y + 0.36 * FONT_SIZE, Anchor::End, label);
         }
-        scene.text(left - 4.0 - widest, top - 8.0, Anchor::Start, title);
+        scene.text(left - GUTTER, top - 8.0, Anchor::Start, title);
     }
 
     /// The axis of `x` with its round values, and what they are below them.

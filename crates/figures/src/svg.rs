@@ -1,5 +1,6 @@
 //! A drawing as SVG.
 
+use crate::helvetica;
 use crate::scene::{Anchor, Color, FONT_SIZE, INK, Mark, Point, Scene, Stroke};
 
 /// The drawing on a white ground, with what it shows in words for those who cannot see it.
@@ -32,6 +33,8 @@ fn element(mark: &Mark) -> String {
             paint(stroke.as_ref(), *fill)
         ),
         Mark::Text { at, anchor, text } => {
+            // Where there is no Helvetica another font has to be as wide.
+            let length = number(helvetica::width(text) * FONT_SIZE);
             let anchor = match anchor {
                 Anchor::Start => "",
                 Anchor::Middle => " text-anchor=\"middle\"",
@@ -39,7 +42,7 @@ fn element(mark: &Mark) -> String {
             };
             let (x, y) = (number(at.x), number(at.y));
             format!(
-                "<text x=\"{x}\" y=\"{y}\"{anchor} fill=\"{}\">{}</text>\n",
+                "<text x=\"{x}\" y=\"{y}\"{anchor} textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\" fill=\"{}\">{}</text>\n",
                 hex(INK),
                 escaped(text)
             )

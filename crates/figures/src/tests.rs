@@ -127,17 +127,3 @@ fn tables_are_as_they_were_looked_at() {
     let realistic = &comparison.scenarios["realistic"];
     insta::assert_snapshot!("tables", main_table(realistic) + "\n" + &goals_table(realistic));
 }
-
-/// Writes all to the folder in `MORA_FIGURES`, for looking at.
-#[test]
-#[ignore = "writes files to look at, where MORA_FIGURES says"]
-fn written_out() {
-    let folder = std::path::PathBuf::from(std::env::var("MORA_FIGURES").unwrap());
-    let comparison = sample::comparison();
-    let figures = sample::figures(&comparison);
-    for figure in &figures {
-        std::fs::write(folder.join(format!("{}.svg", figure.name())), figure.svg()).unwrap();
-        std::fs::write(folder.join(format!("{}.pdf", figure.name())), figure.pdf()).unwrap();
-    }
-    std::fs::write(folder.join("page.html"), crate::html(&comparison, &figures)).unwrap();
-}

@@ -3,7 +3,7 @@
 use crate::axis::Scale;
 use crate::evidence::Validated;
 use crate::figure::{Figure, WIDTH};
-use crate::panel::{Key, Panel, legend};
+use crate::panel::{GUTTER, Key, Panel, legend};
 use crate::scene::{Anchor, Area, Color, FONT_SIZE, Mark, Point, Scene};
 use crate::style::{ArmStyle, Shape, solid};
 
@@ -14,6 +14,7 @@ const DOT: ArmStyle = ArmStyle {
     shape: Shape::Circle,
 };
 const EQUAL: Color = Color(0x55, 0x5b, 0x62);
+const WHITE: Color = Color(255, 255, 255);
 /// Services whose error is above this share are named.
 const FAR: f64 = 0.2;
 
@@ -43,7 +44,7 @@ pub(crate) fn validation(validated: &[Validated]) -> Option<Figure> {
     let mut top = legend(&mut scene, &keys) + 20.0;
     for row in quantities.chunks(columns) {
         for (place, quantity) in row.iter().enumerate() {
-            let left = 34.0 + place as f64 * width;
+            let left = GUTTER + 2.0 + place as f64 * width;
             let area = Area { left, top, right: left + side, bottom: top + side };
             let services: Vec<&Validated> =
                 known().filter(|one| one.quantity == *quantity).collect();
@@ -127,6 +128,7 @@ fn name(scene: &mut Scene, area: Area, taken: &mut Vec<Area>, service: &str, pla
         if let (Mark::Text { at, .. }, true) = (&mark, dy != 0.0) {
             scene.line(vec![place, Point { x: at.x, y: at.y - down }], solid(EQUAL, 0.4));
         }
+        scene.fill(mark.area().corners(), WHITE);
         scene.marks.push(mark);
     }
 }

@@ -140,7 +140,7 @@ mod tests {
     fn requests_outside_their_bounds_or_a_tenth_off_in_all_are_changed() {
         assert!(!update(100, 250).is_due(false));
         assert!(!update(105, 245).is_due(false), "5 % and 2 %");
-        assert!(update(105, 238).is_due(false), "5 % and 5 %");
+        assert!(update(105, 237).is_due(false), "5 % and 5 %");
         assert!(update(40, 250).is_due(false) && update(210, 250).is_due(false));
         assert!(update(100, 199).is_due(false) && update(100, 301).is_due(false));
         assert!(update(101, 250).is_due(true) && !update(100, 250).is_due(true));

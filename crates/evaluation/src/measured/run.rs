@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mora_cluster_simulator::{Latencies, Recording, ScalingEvent, WorkloadMinute};
-use mora_core::WorkloadRef;
+use mora_core::{Step, WorkloadRef};
 
 use super::clock::seconds;
 use super::holding::{by_minute, scalings};
@@ -28,6 +28,8 @@ pub struct MeasuredRun {
     pub clock: Clock,
     /// Minutes of the clock that it lasted.
     pub minutes: usize,
+    /// The first of them that is judged.
+    pub first: usize,
     /// The workloads, in order.
     pub workloads: Vec<WorkloadRef>,
     /// Place of the one that users reach.
@@ -43,20 +45,24 @@ pub struct MeasuredRun {
 }
 
 impl MeasuredRun {
-    /// The run by the minute of its clock. Of the entry what is received and fails, and its latency, are those of pages.
+    /// The judged part of the run by the minute of its clock. Of the entry what is received and fails, and its latency, are those of pages.
     #[must_use]
     pub fn recording(&self) -> Recording {
         let mut minutes: Vec<_> =
             self.workloads.iter().map(|workload| self.minutes_of(workload)).collect();
+        let start = self.clock.start() + Step::MINUTE.times(self.first);
         let mut latencies = Latencies::default();
         if let Some(entry) = minutes.get_mut(self.entry) {
             self.add_pages(entry, &mut latencies);
         }
         let mut events = scalings(&self.held, &self.clock);
         events.extend(self.changes.iter().cloned());
-        events.retain(|event| event.at >= self.clock.start());
+        events.retain(|event| event.at >= start);
         events.sort_by(|a, b| (a.at, &a.workload).cmp(&(b.at, &b.workload)));
-        let (start, workloads) = (self.clock.start(), self.workloads.clone());
+        for minutes in &mut minutes {
+            minutes.drain(..self.first.min(minutes.len()));
+        }
+        let workloads = self.workloads.clone();
         Recording { start, workloads, entry: self.entry, minutes, latencies, events }
     }
 
@@ -100,13 +106,14 @@ impl MeasuredRun {
         let mut counted = vec![(Latencies::default(), 0_u32); entry.len()];
         for page in &self.pages {
             let minute = self.clock.minute_of(seconds(page.began));
-            let Some((own, failed)) = minute.and_then(|index| counted.get_mut(index)) else {
-                continue;
-            };
+            let Some(minute) = minute.filter(|index| *index < counted.len()) else { continue };
+            let (own, failed) = &mut counted[minute];
             if page.failed {
                 *failed += 1;
-            } else {
-                own.add(page.seconds, 1.0);
+                continue;
+            }
+            own.add(page.seconds, 1.0);
+            if minute >= self.first {
                 latencies.add(page.seconds, 1.0);
             }
         }
@@ -178,6 +185,7 @@ mod tests {
         MeasuredRun {
             clock,
             minutes: 3,
+            first: 0,
             workloads: vec![workload.clone()],
             entry: 0,
             held: vec![look(0, 1), look(2, 2), look(4, 2)],
@@ -218,10 +226,20 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_before_the_judged_time_is_not_recorded() {
+        let whole = run().recording();
+        let judged = MeasuredRun { first: 1, ..run() }.recording();
+        assert_eq!(judged.start, whole.start + SignedDuration::from_mins(1));
+        assert_eq!(judged.minutes[0], whole.minutes[0][1..]);
+        assert_eq!(judged.events, whole.events[1..]);
+        assert_eq!(judged.latencies.count(), 0.0);
+    }
+
+    #[test]
     fn minutes_without_usage_are_told() {
         let mut run = run();
         assert_eq!(run.unobserved(), 0.0);
         run.minutes = 6;
-        assert!((run.unobserved() - 2.0 / 6.0).abs() < 1e-9, "{}", run.unobserved());
+        assert!((run.unobserved() - 1.0 / 6.0).abs() < 1e-9, "{}", run.unobserved());
     }
 }

@@ -296,3 +296,6 @@ pub fn load_traces(folder: &Path) -> Result<Vec<Trace>, ResultsError> {
     all.sort_by(|a, b| order(&a.key).cmp(&order(&b.key)));
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,6 +171,10 @@ mod tests {
     use super::*;
 
     const MEBIBYTE: f64 = 1_048_576.0;
+    /// Bucket `n` ends at `first x (1.05^(n + 1) - 1) / 0.05`: 0.1 cores are in bucket 8, 0.4 in 22, 600 MiB in 29.
+    const END_OF_01: f64 = 0.2 * 0.551_328_215_978_515_6;
+    const END_OF_04: f64 = 0.2 * 2.071_523_755_917_812_3;
+    const END_OF_600: f64 = 2e8 * 3.321_942_375_150_668;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).unwrap()
@@ -199,9 +203,9 @@ mod tests {
     fn bounds_close_in_with_the_days_that_were_seen() {
         let constant = |days| seen(&usage(days, |_| 0.1, |_| 400.0 * MEBIBYTE), days).0;
         let (one, eight) = (constant(1), constant(8));
-        // A constant is in one bucket: all percentiles are its end.
+        // A constant is in one bucket, all percentiles are its end.
+        assert!((one.target - 1.15 * END_OF_01).abs() < 1e-9, "{one:?}");
         assert!((one.target - eight.target).abs() < 1e-12);
-        assert!((1.15 * 0.1..1.15 * 0.105).contains(&one.target), "{one:?}");
         let days = |bounds: Bounds| 1.0 / (bounds.upper / bounds.target - 1.0);
         assert!((days(one) - 1.0).abs() < 0.001 && (days(eight) - 8.0).abs() < 0.001);
         let shrink = (1.0_f64 + 0.001 / days(one)).powi(-2);
@@ -213,12 +217,13 @@ mod tests {
         // The newest of eight days is at 0.4, all others at 0.1: it holds half of the weight.
         let (cpu, _) =
             seen(&usage(8, |minute| if minute < 7 * 1440 { 0.1 } else { 0.4 }, |_| 1.0), 8);
-        assert!((1.15 * 0.4..1.15 * 0.42).contains(&cpu.target), "{cpu:?}");
-        assert!(cpu.lower < 1.15 * 0.42 && cpu.upper > cpu.target);
+        assert!((cpu.target - 1.15 * END_OF_04).abs() < 1e-9, "{cpu:?}");
+        assert!(cpu.upper > cpu.target);
         // One minute in twenty is high: below the 90th, at the 95th percentile.
         let (cpu, _) =
             seen(&usage(8, |minute| if minute % 19 == 0 { 0.4 } else { 0.1 }, |_| 1.0), 8);
-        assert!(cpu.target < 1.15 * 0.106 && cpu.upper > 1.15 * 0.4, "{cpu:?}");
+        assert!((cpu.target - 1.15 * END_OF_01).abs() < 1e-9, "{cpu:?}");
+        assert!(cpu.upper > 1.15 * END_OF_04);
     }
 
     #[test]
@@ -226,7 +231,7 @@ mod tests {
         let peak_at_noon =
             |minute: i64| (if minute % 1440 == 720 { 600.0 } else { 300.0 }) * MEBIBYTE;
         let (_, memory) = seen(&usage(8, |_| 0.1, peak_at_noon), 8);
-        assert!((1.15 * 600.0..1.15 * 631.0).contains(&(memory.target / MEBIBYTE)), "{memory:?}");
+        assert!((memory.target - 1.15 * END_OF_600).abs() < 1e-3, "{memory:?}");
         assert!((memory.lower / memory.target - 1.0).abs() < 0.001, "all days peak alike");
     }
 

@@ -75,8 +75,8 @@ fn without_metrics_or_requests_nothing_changes() {
 fn more_come_by_four_or_double_in_each_sync() {
     // 7 cores at 70 % of 100m need 100 pods: 1 + 4, 5 x 2, 10 x 2, 20 x 2, 40 x 2, 100.
     assert_eq!(course(1, &[7.0; 7]), [5, 10, 20, 40, 80, 100, 100]);
-    // Rising slowly there is no limit in the way: 0.6 cores need 9, then 0.84 need 12.
-    assert_eq!(course(7, &[0.6, 0.84]), [9, 12]);
+    // Rising slowly there is no limit in the way: 86 % of seven need 8.6, then 93 % of nine 11.96.
+    assert_eq!(course(7, &[0.602, 0.837]), [9, 12]);
 }
 
 #[test]
@@ -89,13 +89,13 @@ fn fewer_come_only_after_five_minutes_in_which_no_more_were_asked_for() {
 
 #[test]
 fn a_peak_within_the_window_keeps_the_replicas_it_asked_for() {
-    // 0.35 cores but for one sync at 150 s, which asks for ceil(10 x 80/70) = 12.
-    let mut cores = vec![0.35; 34];
+    // 0.36 cores, which six pods use at 60 %, but for one sync at 150 s, which asks for ceil(10 x 80/70) = 12.
+    let mut cores = vec![0.36; 34];
     cores[10] = 0.8;
     let replicas = course(10, &cores);
     assert!(replicas[..10].iter().all(|count| *count == 10));
     assert!(replicas[10..30].iter().all(|count| *count == 12), "{replicas:?}");
-    assert_eq!(replicas[30..], [5, 5, 5, 5]);
+    assert_eq!(replicas[30..], [6, 6, 6, 6]);
 }
 
 #[test]

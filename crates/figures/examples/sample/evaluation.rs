@@ -1,10 +1,12 @@
-//! A made-up evaluation for tests: its numbers are of no arm.
+//! A made-up evaluation: its numbers are of no arm.
+
+use std::sync::LazyLock;
 
 use mora_evaluation::{
     ArmName, Comparison, Metrics, Objective, Provenance, ResultRow, RunKey, Trace, TracePoint,
 };
 
-use crate::{Evidence, Figure, Validated};
+use super::{Evidence, Figure, Validated};
 
 const SCENARIOS: [&str; 9] = [
     "bursty",
@@ -90,8 +92,10 @@ fn rows() -> Vec<ResultRow> {
     rows
 }
 
+/// All of it in figures, made once.
 pub(crate) fn comparison() -> Comparison {
-    Comparison::of(&rows(), 1)
+    static MADE: LazyLock<Comparison> = LazyLock::new(|| Comparison::of(&rows(), 1));
+    MADE.clone()
 }
 
 fn traces() -> Vec<Trace> {
@@ -152,5 +156,5 @@ pub(crate) fn figures(comparison: &Comparison) -> Vec<Figure> {
     let (traces, validation) = (traces(), validation());
     let objective = Some(Objective { latency_p95: 0.3, error_ratio: 0.01 });
     let evidence = Evidence { comparison, traces: &traces, objective, validation: &validation };
-    crate::figures(&evidence, "realistic")
+    super::figures(&evidence, "realistic")
 }
