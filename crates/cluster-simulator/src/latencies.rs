@@ -34,6 +34,12 @@ impl Latencies {
         self.sum += other.sum;
     }
 
+    /// Forgets all, and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.counts.fill(0.0);
+        self.sum = 0.0;
+    }
+
     /// Requests counted.
     #[must_use]
     pub fn count(&self) -> f64 {

@@ -6,7 +6,9 @@
 //! and the changes that are asked for: no clock, no I/O, one seed.
 
 mod application;
+mod boutique;
 mod change;
+mod cluster;
 mod demand;
 mod event;
 mod latencies;
@@ -16,7 +18,9 @@ mod recording;
 pub use application::{
     Application, ApplicationError, Call, CpuCost, Leak, MemoryProfile, Microservice, StartUp,
 };
+pub use boutique::boutique;
 pub use change::{Change, ChangeError};
+pub use cluster::{Cluster, ClusterError};
 pub use demand::Demand;
 pub use event::{Event, TimedEvent};
 pub use latencies::Latencies;

@@ -21,12 +21,13 @@ pub struct NodeSize {
 pub struct ClusterOptions {
     /// Seed of everything random.
     pub seed: u64,
-    /// The first instant.
+    /// The first instant, a full minute.
     pub start: Timestamp,
     /// The nodes, at least one.
     pub nodes: Vec<NodeSize>,
-    /// Milliseconds of simulated time in a step, which divide a second: 100 is the kernel's period; longer steps are faster and
-    /// know less of throttling and latency.
+    /// Milliseconds of simulated time in a step: 100 is the kernel's period, or a divisor of it. Longer steps, such as 10,000
+    /// for a long history, take requests together: they are faster and know less of throttling and latency. They divide a
+    /// second, or are whole seconds that divide a minute.
     pub step_millis: u32,
     /// What happens by itself, in order of time.
     pub events: Vec<TimedEvent>,

@@ -11,14 +11,10 @@ use crate::load::Load;
 use crate::noise::Noise;
 use crate::observation::Observation;
 use crate::pods::Pods;
-use crate::profile::{EDGES, PROFILES, Profile, requests_per_frontend_request};
+use crate::profile::{EDGES, PROFILES, Profile, replicas_at, requests_per_frontend_request};
 use crate::window::Window;
 
 const MEBIBYTE: f64 = 1_048_576.0;
-/// CPU a pod should use at the weekly peak, in millicores; it sets the number of replicas.
-const CPU_PER_REPLICA: f64 = 150.0;
-/// Weekly peak of the load over its mean.
-const PEAK: f64 = 1.85;
 /// What a 2-core, 4-GiB node leaves to pods, in millicores and MiB.
 const NODE: (u64, u64) = (1930, 3300);
 
@@ -76,6 +72,7 @@ pub struct Boutique {
     pub(crate) noise: Noise,
     pub(crate) load: Load,
     received: [f64; PROFILES.len()],
+    replicas: [usize; PROFILES.len()],
 }
 
 impl Boutique {
@@ -94,7 +91,8 @@ impl Boutique {
             .map_err(BoutiqueError::Namespace)?;
         let load = Load::new(options.frontend_rate);
         let received = requests_per_frontend_request();
-        Ok(Self { noise: Noise::new(options.seed), load, received, workloads, options })
+        let replicas = replicas_at(options.frontend_rate);
+        Ok(Self { noise: Noise::new(options.seed), load, received, replicas, workloads, options })
     }
 
     /// The same shop with `factor` times as many visitors, at least 0, on the pods it has.
@@ -186,9 +184,7 @@ impl Boutique {
     }
 
     pub(crate) fn replicas(&self, index: usize) -> usize {
-        let profile = &PROFILES[index];
-        let peak = profile.cpu_per_rate * self.options.frontend_rate * self.received[index] * PEAK;
-        if profile.scales { (peak / CPU_PER_REPLICA).ceil().max(1.0) as usize } else { 1 }
+        self.replicas[index]
     }
 
     pub(crate) fn pods(&self, index: usize) -> Pods {

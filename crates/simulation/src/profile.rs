@@ -3,52 +3,63 @@
 //! Call ratios and CPU are those of one real day of the application near 8.6 requests per second
 //! (Nezha, FSE 2023); claims are those of its stock manifests.
 
+/// CPU a pod should use at the weekly peak, in millicores; it sets the number of replicas.
+const CPU_PER_REPLICA: f64 = 150.0;
+/// Weekly peak of the load over its mean.
+const PEAK: f64 = 1.85;
+
 /// One workload of the boutique. CPU in millicores, memory in MiB.
 #[derive(Debug)]
-pub(crate) struct Profile {
-    pub(crate) name: &'static str,
-    pub(crate) container: &'static str,
+pub struct Profile {
+    /// Its name.
+    pub name: &'static str,
+    /// The container's name.
+    pub container: &'static str,
     /// Request and limit.
-    pub(crate) cpu_claim: (u64, u64),
+    pub cpu_claim: (u64, u64),
     /// Request and limit.
-    pub(crate) memory_claim: (u64, u64),
+    pub memory_claim: (u64, u64),
     /// CPU of a pod without load.
-    pub(crate) idle_cpu: f64,
+    pub idle_cpu: f64,
     /// CPU per request received per second.
-    pub(crate) cpu_per_rate: f64,
-    pub(crate) memory: Memory,
+    pub cpu_per_rate: f64,
+    /// How memory develops.
+    pub memory: Memory,
     /// Whether more than one pod may run.
-    pub(crate) scales: bool,
+    pub scales: bool,
 }
 
 /// How the memory of a pod develops, in MiB.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// Right after the start.
-    pub(crate) base: f64,
+    pub base: f64,
     /// What caches add until they are full.
-    pub(crate) cache: f64,
+    pub cache: f64,
     /// What the mean load adds; more load, more memory.
-    pub(crate) load: f64,
-    pub(crate) leak: Option<Leak>,
+    pub load: f64,
+    /// Memory that is never given back; `None` for none.
+    pub leak: Option<Leak>,
 }
 
 /// Memory that grows until the container restarts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Leak {
+pub struct Leak {
     /// MiB per hour.
-    pub(crate) per_hour: f64,
+    pub per_hour: f64,
     /// Hours between restarts.
-    pub(crate) restart_hours: f64,
+    pub restart_hours: f64,
 }
 
 /// Calls of one workload to another, by index into [`PROFILES`].
 #[derive(Debug)]
-pub(crate) struct Edge {
-    pub(crate) caller: usize,
-    pub(crate) callee: usize,
+pub struct Edge {
+    /// The caller.
+    pub caller: usize,
+    /// The callee.
+    pub callee: usize,
     /// Calls per request of the caller.
-    pub(crate) ratio: f64,
+    pub ratio: f64,
 }
 
 pub(crate) const AD: usize = 0;
@@ -64,7 +75,7 @@ pub(crate) const REDIS: usize = 9;
 pub(crate) const SHIPPING: usize = 10;
 
 /// The workloads in order of name.
-pub(crate) const PROFILES: [Profile; 11] = [
+pub const PROFILES: [Profile; 11] = [
     Profile {
         cpu_claim: (200, 300),
         memory_claim: (180, 300),
@@ -94,7 +105,7 @@ pub(crate) const PROFILES: [Profile; 11] = [
 /// Who calls whom; a workload's own callers stand before its calls.
 ///
 /// The real day names no edge to redis: a cart is read with one command and changed with two.
-pub(crate) const EDGES: [Edge; 15] = [
+pub const EDGES: [Edge; 15] = [
     edge(FRONTEND, AD, 0.54),
     edge(FRONTEND, CHECKOUT, 0.035),
     edge(FRONTEND, CART, 0.84),
@@ -135,6 +146,18 @@ const fn leaking(memory: Memory, per_hour: f64, restart_hours: f64) -> Memory {
 
 const fn edge(caller: usize, callee: usize, ratio: f64) -> Edge {
     Edge { caller, callee, ratio }
+}
+
+/// Replicas each workload has where the frontend receives `frontend_rate` requests per second on average over a week: as
+/// many as its peak needs, one where only one may run.
+#[must_use]
+pub fn replicas_at(frontend_rate: f64) -> [usize; PROFILES.len()] {
+    let received = requests_per_frontend_request();
+    std::array::from_fn(|index| {
+        let profile = &PROFILES[index];
+        let peak = profile.cpu_per_rate * frontend_rate * received[index] * PEAK;
+        if profile.scales { (peak / CPU_PER_REPLICA).ceil().max(1.0) as usize } else { 1 }
+    })
 }
 
 /// Requests each workload receives per request at the frontend.
