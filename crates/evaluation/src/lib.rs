@@ -31,7 +31,7 @@ pub use arms::{
 };
 pub use closed_loop::{Outcome, RunError, run};
 pub use comparison::{
-    AtRiskOfBaseline, Comparison, CostAtRisk, FrontierPoint, Goal, INDICATORS, Indicator, Overall,
+    AtEqualRisk, Comparison, CostAtRisk, FrontierPoint, Goal, INDICATORS, Indicator, Overall,
     REFERENCES, SCHEMA, ScenarioComparison, Summary, Versus, indicator,
 };
 pub use configuration::{Configuration, Matrix};
