@@ -6,9 +6,13 @@
 //! Parquet files.
 
 mod arm;
+mod calibration;
 mod metrics;
 mod results;
 
 pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
+pub use calibration::{
+    Calibrated, CalibrationError, ServiceError, ServiceQuality, calibrate, validate,
+};
 pub use metrics::{Metrics, Objective, metrics};
 pub use results::{Provenance, ResultRow, RunKey};
