@@ -14,7 +14,7 @@ use std::thread::available_parallelism;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
-use mora_evaluation::{Evaluation, Progress, Results, RunKey, Summary};
+use mora_evaluation::{Evaluation, MatrixSummary, Progress, Results, RunKey};
 use mora_runtime::{Exit, until_stopped};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -66,7 +66,12 @@ pub(crate) async fn evaluate(arguments: EvaluateArguments) -> anyhow::Result<Exi
     match arguments.command {
         EvaluateCommand::Run(arguments) => {
             let configuration = configuration(&arguments)?;
-            go_on(Results::create(&arguments.results, configuration)?, &arguments.results, arguments.jobs).await
+            go_on(
+                Results::create(&arguments.results, configuration)?,
+                &arguments.results,
+                arguments.jobs,
+            )
+            .await
         }
         EvaluateCommand::Resume(ResumeArguments { results, jobs }) => {
             go_on(Results::open(&results)?, &results, jobs).await
@@ -79,7 +84,11 @@ pub(crate) async fn evaluate(arguments: EvaluateArguments) -> anyhow::Result<Exi
 }
 
 /// Makes the runs that `results` lack, and stops between two of them when it is asked to.
-async fn go_on(results: Results, folder: &Path, jobs: Option<NonZeroUsize>) -> anyhow::Result<Exit> {
+async fn go_on(
+    results: Results,
+    folder: &Path,
+    jobs: Option<NonZeroUsize>,
+) -> anyhow::Result<Exit> {
     let arms = Arms::new(results.configuration(), folder)?;
     let parallel = jobs.or(available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let (runtime, stop) = (Handle::current(), Arc::new(AtomicBool::new(false)));
@@ -111,13 +120,17 @@ async fn go_on(results: Results, folder: &Path, jobs: Option<NonZeroUsize>) -> a
             never = stopped => never,
         }
     };
-    let Summary { before, made, left } =
+    let MatrixSummary { before, made, left } =
         until_stopped(running, &token).await.context("the evaluation broke off")??;
     let place = folder.display();
     if left > 0 {
-        bail!("stopped with {left} runs to go; `mora evaluate resume --results {place}` makes them");
+        bail!(
+            "stopped with {left} runs to go; `mora evaluate resume --results {place}` makes them"
+        );
     }
-    say(&format!("{made} runs made, {before} were there; `mora evaluate report --results {place}` compares them"));
+    say(&format!(
+        "{made} runs made, {before} were there; `mora evaluate report --results {place}` compares them"
+    ));
     Ok(Exit::Success)
 }
 

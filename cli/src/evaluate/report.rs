@@ -25,7 +25,8 @@ pub(super) fn report(folder: &Path) -> anyhow::Result<Exit> {
     let comparison = Comparison::of(&rows, SEED);
     let shown = shown(&comparison);
     let objective = configuration_in(folder)?.map(|configuration| configuration.setup.objective);
-    let evidence = Evidence { comparison: &comparison, traces: &traces, objective, validation: &[] };
+    let evidence =
+        Evidence { comparison: &comparison, traces: &traces, objective, validation: &[] };
     let figures = figures(&evidence, &shown);
     let json = serde_json::to_string_pretty(&comparison).context("it cannot be written as JSON")?;
     write_whole(&folder.join("comparison.json"), &(json + "\n"))?;
@@ -48,7 +49,8 @@ fn shown(comparison: &Comparison) -> String {
 
 /// Every scenario's main table and goals.
 fn tables(comparison: &Comparison) -> String {
-    let simulated = comparison.scenarios.iter().map(|(name, compared)| (name, "simulated", compared));
+    let simulated =
+        comparison.scenarios.iter().map(|(name, compared)| (name, "simulated", compared));
     let measured = comparison.measured.iter().map(|(name, compared)| (name, "measured", compared));
     let sections = simulated.chain(measured).map(|(name, how, compared)| {
         format!(

@@ -109,7 +109,8 @@ pub(super) fn configuration(arguments: &RunArguments) -> anyhow::Result<Configur
     let file = arguments.config.as_deref().map(read::<File>).transpose()?.unwrap_or_default();
     let matrix = matrix(arguments, &file)?;
     let setup = setup(arguments, &file)?;
-    let mora = serde_json::to_value(&file.mora).context("the settings of MOrA are not plain data")?;
+    let mora =
+        serde_json::to_value(&file.mora).context("the settings of MOrA are not plain data")?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let arms = BTreeMap::from([(MORA.to_owned(), mora)]);
     Ok(Configuration { version, setup, arms, matrix })
@@ -242,7 +243,10 @@ mod tests {
             asked(&["--config", path, "--seeds", "2", "--days", "0.25", "--arms", "vpa"]).unwrap();
         let matrix = &configuration.matrix;
         assert_eq!((&matrix.arms[..], matrix.seeds.len()), (&[ArmName::Vpa][..], 2));
-        assert_eq!((&matrix.margins[..], configuration.setup.judged_hours), (&[800, 1000][..], Some(6)));
+        assert_eq!(
+            (&matrix.margins[..], configuration.setup.judged_hours),
+            (&[800, 1000][..], Some(6))
+        );
         let mora: MoraSettings = serde_json::from_value(configuration.arms[MORA].clone()).unwrap();
         assert_eq!(mora.every(), SignedDuration::from_mins(30));
         std::fs::write(path, "arm: [stock]\n").unwrap();
