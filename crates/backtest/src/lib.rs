@@ -7,6 +7,7 @@
 
 mod answer;
 mod calibrate;
+mod histogram;
 mod ledger;
 mod maxima;
 mod method;
@@ -22,6 +23,7 @@ mod trial;
 pub use mora_forecast::{Holiday, HolidayError};
 
 pub use answer::{Answer, Cell, LEVELS, StoodIn};
+pub use histogram::Histogram;
 pub use ledger::{Ledger, LedgerError};
 pub use method::{Method, UnknownMethod};
 pub use options::{Options, OptionsError};

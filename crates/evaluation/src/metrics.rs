@@ -109,3 +109,6 @@ fn volatility(minutes: &[WorkloadMinute]) -> f64 {
     let mean = requested / minutes.len().max(1) as f64;
     if mean > 0.0 { changes.sum::<f64>() / mean } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,11 @@
 //! What is kept of each run.
 
+mod folder;
+mod rows;
+mod table;
+
+pub use folder::{Results, ResultsError, configuration_in, load, load_table, load_traces};
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

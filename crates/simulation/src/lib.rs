@@ -15,4 +15,5 @@ mod traffic;
 mod window;
 
 pub use boutique::{Boutique, BoutiqueError, BoutiqueOptions};
+pub use load::Load;
 pub use profile::{EDGES, Edge, Leak, Memory, PROFILES, Profile, replicas_at};

@@ -22,22 +22,24 @@ const SWING: f64 = 0.04;
 /// Knots of the past that count; what older ones would add is below one percent.
 const MEMORY: i64 = 96;
 
-/// The load of the entry workload.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Load {
+/// The load of the entry workload: a day and a week of an application that people use, the same every week.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
     scale: f64,
 }
 
 impl Load {
     /// A load with `mean` requests per second over a week.
-    pub(crate) fn new(mean: f64) -> Self {
+    #[must_use]
+    pub fn new(mean: f64) -> Self {
         let instants = (0..7 * 24 * 4).map(|quarter| shape(quarter * 900));
         let average = instants.sum::<f64>() / (7.0 * 24.0 * 4.0);
         Self { scale: mean / average }
     }
 
     /// Expected requests per second at `second` since the Unix epoch.
-    pub(crate) fn expected(self, second: i64) -> f64 {
+    #[must_use]
+    pub fn expected(self, second: i64) -> f64 {
         self.scale * shape(second)
     }
 }
