@@ -15,6 +15,12 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const LOOPBACK: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
+/// The processors of this machine, for fits.
+pub(crate) fn processors() -> Arc<Semaphore> {
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    Arc::new(Semaphore::new(count))
+}
+
 /// Running workers; they stop when [`EmbeddedWorkers::stop`] is called or this is dropped.
 pub(crate) struct EmbeddedWorkers {
     endpoints: WorkerEndpoints,
@@ -28,8 +34,15 @@ impl EmbeddedWorkers {
         workloads: impl IntoIterator<Item = WorkloadRef>,
         config: &WorkerConfig,
     ) -> anyhow::Result<Self> {
-        let count = std::thread::available_parallelism().map_or(1, usize::from);
-        let processors = Arc::new(Semaphore::new(count));
+        Self::sharing(workloads, config, processors()).await
+    }
+
+    /// Starts one worker per workload; as many fits run at once as `processors` allow to all that share them.
+    pub(crate) async fn sharing(
+        workloads: impl IntoIterator<Item = WorkloadRef>,
+        config: &WorkerConfig,
+        processors: Arc<Semaphore>,
+    ) -> anyhow::Result<Self> {
         let stop = CancellationToken::new();
         let mut serving = JoinSet::new();
         let mut endpoints = BTreeMap::new();

@@ -9,6 +9,7 @@ mod crds;
 mod demo;
 mod doctor;
 mod embedded;
+mod evaluate;
 mod explain;
 mod failure;
 mod gather;
@@ -59,6 +60,8 @@ enum Command {
     Rollback(rollback::RollbackArguments),
     /// Judge MOrA and simpler rules on recorded series of your own, day by day
     Backtest(Box<backtest::BacktestArguments>),
+    /// Compare MOrA with other ways to size an application, in closed loop on a simulated cluster
+    Evaluate(evaluate::EvaluateArguments),
     /// Look at, compare, roll back, export and prune the versions of a model library
     Models(models::ModelsArguments),
     /// Make data that models can be trained on
@@ -100,6 +103,7 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Apply(arguments) => apply::apply(*arguments).await,
         Command::Rollback(arguments) => rollback::rollback(arguments).await,
         Command::Backtest(arguments) => backtest::backtest(*arguments).await,
+        Command::Evaluate(arguments) => Box::pin(evaluate::evaluate(arguments)).await,
         Command::Models(arguments) => models::models(arguments),
         Command::Train(arguments) => train::train(arguments).await,
         Command::Crds => crds::crds(),

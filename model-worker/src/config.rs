@@ -1,10 +1,11 @@
 //! The worker's configuration.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use mora_forecast::Holiday;
+use mora_forecast::{Holiday, Member};
 use mora_runtime::{ServerLimits, TlsConfig};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::RetrainPolicy;
 
@@ -23,6 +24,9 @@ pub struct WorkerConfig {
     /// By how much the loss of a new version may exceed that of the one that serves, as a share, before it is
     /// rejected.
     pub challenger_tolerance: f64,
+    /// Members of the ensemble that may take part; those that are left out are neither fitted nor back-tested.
+    #[serde(deserialize_with = "at_least_one")]
+    pub members: BTreeSet<Member>,
     /// Days on which usage differs, which Prophet learns.
     pub holidays: Vec<Holiday>,
     /// Settings tried for Prophet and for the LSTM, each, at a fit; 0 means none.
@@ -43,6 +47,7 @@ impl Default for WorkerConfig {
             origins: 14,
             horizon_slots: 24,
             challenger_tolerance: 0.02,
+            members: Member::ALL.into(),
             holidays: Vec::new(),
             tuning_budget: 0,
             retrain: RetrainPolicy::default(),
@@ -50,6 +55,12 @@ impl Default for WorkerConfig {
             limits: ServerLimits::default(),
         }
     }
+}
+
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Member>, D::Error> {
+    let members = BTreeSet::deserialize(deserializer)?;
+    let none = || serde::de::Error::custom("no member is left to forecast; name at least one");
+    if members.is_empty() { Err(none()) } else { Ok(members) }
 }
 
 #[cfg(test)]
@@ -71,6 +82,17 @@ mod tests {
         let dates = ["2026-01-01", "2027-01-01"].map(|date| date.parse().unwrap());
         let due = Holiday::new("new-year", dates.into(), -1..=0).unwrap();
         assert_eq!(read(HOLIDAYS).unwrap().holidays, [due]);
+    }
+
+    #[test]
+    fn members_are_all_unless_a_file_names_some() {
+        assert_eq!(WorkerConfig::default().members, Member::ALL.into());
+        let some = read("members: [prophet, hour_of_week]").unwrap().members;
+        assert_eq!(some, [Member::HourOfWeek, Member::Prophet].into());
+        for (members, told) in [("[arima]", "holt_winters"), ("[]", "name at least one")] {
+            let error = with_causes(&read(&format!("members: {members}")).unwrap_err());
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]

@@ -23,7 +23,9 @@ pub use config::WorkerConfig;
 pub use library::{Library, LibraryError};
 pub use manifest::{FileDigest, Manifest, SignalSummary};
 pub use model::WorkloadModel;
-pub use mora_forecast::{BACK_TEST_QUANTILES, BackTestSlot, ForecastError, SignalModel, Tuning};
+pub use mora_forecast::{
+    BACK_TEST_QUANTILES, BackTestSlot, ForecastError, Member, SignalModel, Tuning,
+};
 pub use paired::{Comparison, SignalComparison};
 pub use retrain::{Reason, RetrainPolicy, due};
 pub use worker::{OpenError, Worker};

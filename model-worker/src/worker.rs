@@ -147,6 +147,7 @@ impl Worker {
             horizon: horizon(self.config.horizon_slots, job.header.slot),
             seed: job.header.seed,
             origins: self.config.origins,
+            members: self.config.members.clone(),
             holidays: self.config.holidays.clone(),
             tuning_budget: self.config.tuning_budget,
             ..FitOptions::default()

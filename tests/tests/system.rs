@@ -38,6 +38,8 @@ mod meshed;
 mod models;
 #[path = "system/onnx.rs"]
 mod onnx;
+#[path = "system/paper.rs"]
+mod paper;
 #[path = "system/pipeline.rs"]
 mod pipeline;
 #[path = "system/prometheus.rs"]

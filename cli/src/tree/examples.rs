@@ -68,6 +68,20 @@ const EXAMPLES: &[(&str, &str)] = &[
   mora backtest --data usage.parquet --method all --origins 7 -o html --to backtest.html",
     ),
     (
+        "evaluate run",
+        "  mora evaluate run --results evaluation          every arm under every scenario, five seeds
+  mora evaluate run --results quick --arms baseline,hpa-70,mora --scenarios realistic --seeds 2
+  mora evaluate run --results frontier --scenarios realistic --margins 0.8,1,1.25",
+    ),
+    (
+        "evaluate resume",
+        "  mora evaluate resume --results evaluation       go on where it ended",
+    ),
+    (
+        "evaluate report",
+        "  mora evaluate report --results evaluation       tables, figures and report.html",
+    ),
+    (
         "models list",
         "  mora models list                                all workloads and their versions
   mora models list shop/cart -o json",

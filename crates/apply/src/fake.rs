@@ -145,6 +145,7 @@ fn pod(workload: &WorkloadRef, number: usize, resources: Option<Value>) -> PodSt
         resource_version: "1".to_owned(),
         runs: true,
         ready: true,
+        placed: true,
         whole: false,
         containers: vec![container],
         init_resources: Vec::new(),

@@ -21,10 +21,13 @@ pub enum ArmName {
     /// The rule of the Vertical Pod Autoscaler.
     Vpa,
     /// A HorizontalPodAutoscaler on CPU at half of the request.
+    #[serde(rename = "hpa-50")]
     Hpa50,
     /// The same at 70 %.
+    #[serde(rename = "hpa-70")]
     Hpa70,
     /// The same at 80 %.
+    #[serde(rename = "hpa-80")]
     Hpa80,
     /// MOrA as shipped, following its schedule in place.
     Mora,
@@ -152,4 +155,17 @@ pub trait Arm: Send {
         view: &'a dyn View,
         now: Timestamp,
     ) -> BoxFuture<'a, Result<Vec<Change>, ArmError>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arm_has_one_name_in_flags_and_in_documents() {
+        for arm in ArmName::ALL {
+            assert_eq!(serde_json::to_value(arm).unwrap(), arm.as_str());
+            assert_eq!(arm.as_str().parse(), Ok(arm));
+        }
+    }
 }

@@ -7,30 +7,45 @@
 
 mod arm;
 mod arms;
+mod calibration;
 mod closed_loop;
+mod comparison;
 mod configuration;
 mod factory;
 mod history;
 #[cfg(test)]
 mod made;
 mod matrix;
+mod measured;
 mod metrics;
 mod noise;
 mod results;
 mod scenario;
 mod setup;
 mod shared;
+pub mod statistics;
 mod trace;
 
 pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
 pub use arms::{
     BuiltInArms, Hpa, NotBuiltIn, Oracle, OracleNeeds, StatisticalBaseline, Stock, Vpa,
 };
+pub use calibration::{
+    Calibrated, CalibrationError, ServiceError, ServiceQuality, calibrate, validate,
+};
 pub use closed_loop::{Outcome, RunError, run};
+pub use comparison::{
+    AtEqualRisk, Comparison, CostAtRisk, FrontierPoint, Goal, INDICATORS, Indicator, Overall,
+    REFERENCES, SCHEMA, ScenarioComparison, Summary, Versus, indicator,
+};
 pub use configuration::{Configuration, Matrix};
 pub use factory::{ArmFactory, RunContext};
 pub use history::History;
-pub use matrix::{Evaluation, MatrixError, Progress, Summary};
+pub use matrix::{Evaluation, MatrixError, MatrixSummary, Progress};
+pub use measured::{
+    Clock, ClockError, ContainerOf, Held, Holding, MeasuredRun, MeasuredView, Page, Track,
+    WorkloadTracks, load_schedule,
+};
 pub use metrics::{Metrics, Objective, metrics};
 pub use results::{
     Provenance, ResultRow, Results, ResultsError, RunKey, configuration_in, load, load_table,

@@ -14,7 +14,7 @@ mod program;
 mod report;
 
 pub use error::LoadError;
-pub use report::{LabelReport, Latency, LoadReport};
+pub use report::{LabelReport, Latency, LoadReport, PageSample, page_samples};
 
 use command::Files;
 use lifeline::Lifeline;

@@ -31,7 +31,10 @@ pub use config::{ConfigError, ExperimentsConfig, LoadConfig, Timing};
 pub use export::{EXPORT_COLUMNS, ExportError};
 pub use gates::{ExperimentGates, Observation, judge};
 pub use isolation::{Isolation, IsolationConfig, IsolationError, isolate};
-pub use jmeter::{JMeter, JMeterConfig, LabelReport, Latency, LoadError, LoadReport, LoadRequest};
+pub use jmeter::{
+    JMeter, JMeterConfig, LabelReport, Latency, LoadError, LoadReport, LoadRequest, PageSample,
+    page_samples,
+};
 pub use journal::{Journal, JournalError, Outstanding};
 pub use kubernetes_bed::KubernetesBed;
 pub use load::Load;

@@ -10,6 +10,7 @@ mod applied;
 mod ask;
 mod autoscalers;
 mod cluster;
+mod compared_autoscalers;
 mod contexts;
 mod custom_resource_error;
 mod custom_resources;

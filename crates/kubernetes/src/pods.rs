@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, PodCondition};
 use kube::Resource;
-use kube::api::{GetParams, Patch, PatchParams};
+use kube::api::{DeleteParams, GetParams, Patch, PatchParams};
 use kube::core::Request as Path;
 use mora_core::WorkloadRef;
 use serde_json::{Value, json};
@@ -62,6 +62,8 @@ pub struct PodState {
     pub runs: bool,
     /// Whether it is ready.
     pub ready: bool,
+    /// Whether a node holds its requests: it was given one, and has not ended.
+    pub placed: bool,
     /// Whether it states resources for the pod as a whole.
     pub whole: bool,
     /// Its containers; init containers are left out.
@@ -93,6 +95,38 @@ impl Cluster {
         let mut states: Vec<PodState> = own.map(state).collect();
         states.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(states)
+    }
+
+    /// The pods of every workload of `namespace`, also those that are being replaced, each workload's ordered by name; pods of no
+    /// workload are left out.
+    ///
+    /// Fails when pods cannot be listed.
+    pub async fn pods_in(
+        &self,
+        namespace: &str,
+    ) -> Result<BTreeMap<WorkloadRef, Vec<PodState>>, ClusterError> {
+        let pods: Vec<Pod> = list_namespaced(&self.client, &[namespace.to_owned()]).await?;
+        let mut by_workload: BTreeMap<WorkloadRef, Vec<PodState>> = BTreeMap::new();
+        for pod in pods {
+            if let Some(workload) = workload_of(&pod) {
+                by_workload.entry(workload).or_default().push(state(pod));
+            }
+        }
+        for pods in by_workload.values_mut() {
+            pods.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        Ok(by_workload)
+    }
+
+    /// Asks for the end of the pod `name` of `namespace`, which its controller replaces by one from its template.
+    ///
+    /// Fails when the API refuses; one that is gone already is no failure.
+    pub async fn delete_pod(&self, namespace: &str, name: &str) -> Result<(), ClusterError> {
+        let request = of_pods(namespace).delete(name, &DeleteParams::default());
+        match self.answer::<Value>(request, &asked::<Pod>("delete", namespace, "")).await {
+            Ok(_) | Err(ClusterError::Failed { code: NOT_FOUND, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The pod `name` of `namespace`; `None` where there is none.
@@ -155,6 +189,8 @@ fn state(pod: Pod) -> PodState {
         resource_version: metadata.resource_version.unwrap_or_default(),
         runs: status.phase.as_deref() == Some("Running") && metadata.deletion_timestamp.is_none(),
         ready: conditions.iter().any(is_ready),
+        placed: spec.node_name.is_some()
+            && !matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
         whole: spec.resources.is_some(),
         containers: containers.collect(),
         init_resources: inits.map(|container| raw(container.resources.as_ref())).collect(),

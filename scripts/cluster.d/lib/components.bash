@@ -6,7 +6,8 @@ components=(etcd containerd kube-apiserver kube-controller-manager kube-schedule
 # render FILE: a file of cluster.d/node with its @NAMES@ filled in.
 render() {
     sed -e "s|@DIR@|$dir|g" -e "s|@NODE@|$node_root|g" -e "s|@NODE_NAME@|$node_name|g" -e "s|@DNS_IP@|$dns_ip|g" \
-        -e "s|@POD_CIDR@|$pod_net|g" -e "s|@SNAPSHOTTER@|$snapshotter|g" -e "s|@COREDNS_IMAGE@|$coredns_image|g" "$here/cluster.d/node/$1"
+        -e "s|@POD_CIDR@|$pod_net|g" -e "s|@SNAPSHOTTER@|$snapshotter|g" -e "s|@COREDNS_IMAGE@|$coredns_image|g" \
+        -e "s|@METRICS_SERVER_IMAGE@|$metrics_server_image|g" "$here/cluster.d/node/$1"
 }
 
 write_configuration() {
@@ -47,7 +48,8 @@ command_of() {
             --leader-elect=false --bind-address 127.0.0.1) ;;
         kube-scheduler) command=("$bin/kube-scheduler" --kubeconfig "$config/scheduler.kubeconfig" --leader-elect=false --bind-address 127.0.0.1) ;;
         kubelet) command=("$bin/kubelet" --config "$config/kubelet.yaml" --kubeconfig "$config/kubelet.kubeconfig"
-            --root-dir "$dir/kubelet" --containerd "$dir/containerd.sock" --hostname-override "$node_name" --node-ip "$node_ip") ;;
+            --root-dir "$dir/kubelet" --containerd "$dir/containerd.sock" --hostname-override "$node_name" --node-ip "$node_ip"
+            --housekeeping-interval "$(cat "$config/housekeeping")") ;;
         kube-proxy) command=("$bin/kube-proxy" --config "$config/kube-proxy.yaml") ;;
         *) fail "there is no component '$1'; there are: ${components[*]}" ;;
     esac

@@ -70,6 +70,7 @@ impl Cluster {
         pod.started = self.now;
         pod.leaked = 0.0;
         pod.budget = 0.0;
+        pod.fair = f64::INFINITY;
     }
 
     /// The container ends; what is in it fails, and it starts again later.
@@ -135,6 +136,8 @@ impl Cluster {
             sum += Service::weight(options.seed, service, pods[pod].place);
             ready.push((pod, sum));
         }
-        ready.iter_mut().for_each(|(_, share)| *share /= sum);
+        for (_, share) in ready {
+            *share /= sum;
+        }
     }
 }

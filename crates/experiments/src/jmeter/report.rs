@@ -69,23 +69,53 @@ impl LoadReport {
     }
 }
 
+/// One page that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PageSample {
+    /// When.
+    pub began: Timestamp,
+    /// Seconds until it was answered.
+    pub seconds: f64,
+    /// Whether it failed or was not the page asked for.
+    pub failed: bool,
+}
+
+/// Every page in the file `samples.csv` of a load, in the order they were answered.
+///
+/// Fails when it cannot be read or is no file of samples.
+pub fn page_samples(samples: &Path) -> Result<Vec<PageSample>, LoadError> {
+    let mut pages = Vec::new();
+    each(samples, |sample| {
+        let began = Timestamp::from_millisecond(sample.began).unwrap_or_default();
+        let seconds = sample.elapsed as f64 / 1000.0;
+        pages.push(PageSample { began, seconds, failed: sample.error.is_some() });
+    })?;
+    Ok(pages)
+}
+
 /// Reads the file of samples; fails when it is absent, cannot be read or has none.
 pub(super) fn read(samples: &Path, log: &Path) -> Result<LoadReport, LoadError> {
     let empty = || LoadError::Empty { log: log.to_owned() };
     if !samples.is_file() {
         return Err(empty());
     }
+    let mut counted = Counted::default();
+    each(samples, |sample| counted.add(sample))?;
+    counted.report(by(log)).ok_or_else(empty)
+}
+
+/// Shows every sample of the file to `see`.
+fn each(samples: &Path, mut see: impl FnMut(&Sample<'_>)) -> Result<(), LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: samples.to_owned(), source };
     let mut reader = csv::Reader::from_path(samples).map_err(unreadable)?;
     let columns = Columns::of(reader.headers().map_err(unreadable)?);
-    let mut counted = Counted::default();
     for record in reader.records() {
         let record = record.map_err(unreadable)?;
         let line = record.position().map_or(0, csv::Position::line);
         let bad = |column| LoadError::BadSample { path: samples.to_owned(), line, column };
-        counted.add(&columns.sample(&record).map_err(bad)?);
+        see(&columns.sample(&record).map_err(bad)?);
     }
-    counted.report(by(log)).ok_or_else(empty)
+    Ok(())
 }
 
 /// JMeter's log says its version.
