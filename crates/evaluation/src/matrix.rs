@@ -83,7 +83,8 @@ pub enum MatrixError {
     Results(#[from] ResultsError),
     /// Runs came to no end; the others are kept.
     #[error(
-        "{count} of the runs failed, the first is {scenario} with {arm} and seed {seed}; the others are kept, and `mora evaluate resume` tries again",
+        "{count} of the runs failed, the first is {scenario} with {arm} and seed {seed}; the others are kept, and \
+         `mora evaluate resume` tries again",
         scenario = first.scenario, arm = first.arm, seed = first.seed
     )]
     Failed {

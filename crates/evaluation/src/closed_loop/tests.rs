@@ -20,14 +20,13 @@ fn outcome(setup: &Setup, name: ArmName, arm: Option<&mut dyn Arm>) -> Outcome {
     let key = key(name);
     let context = RunContext { key: &key, setup, scenario: &scenario, history: &history };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    match arm {
-        Some(arm) => runtime.block_on(run(&context, arm)),
-        None => {
-            let mut arm = BuiltInArms::default().make(&context).unwrap();
-            runtime.block_on(run(&context, arm.as_mut()))
-        }
-    }
-    .unwrap()
+    let outcome = if let Some(arm) = arm {
+        runtime.block_on(run(&context, arm))
+    } else {
+        let mut arm = BuiltInArms::default().make(&context).unwrap();
+        runtime.block_on(run(&context, arm.as_mut()))
+    };
+    outcome.unwrap()
 }
 
 /// Notes what it sees.
