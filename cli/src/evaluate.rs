@@ -163,3 +163,6 @@ fn named(key: &RunKey) -> String {
     let margin = if *margin_thousandths == 1000 { String::new() } else { format!(" x {margin}") };
     format!("{scenario}, {arm}{margin}, seed {seed}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,7 +105,9 @@ impl MoraArm {
             None => self.start(lookback, &datasets).await?,
         };
         let outcome = self.system.insert(system).plan(lookback, datasets).await?;
-        Ok(self.asked.changes(intents(&outcome.plan, &self.apply, now))?)
+        let current = view.workloads().into_iter();
+        let current = current.map(|workload| (workload.clone(), view.claim(&workload)));
+        Ok(self.asked.changes(intents(&outcome.plan, &self.apply, now), current)?)
     }
 
     fn lookback(&self, now: Timestamp) -> Lookback {

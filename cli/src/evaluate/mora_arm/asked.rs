@@ -7,6 +7,9 @@ use mora_cluster_simulator::Change;
 use mora_core::{Dataset, Millicores, ResourceClaim, WorkloadRef};
 use thiserror::Error;
 
+/// The factor that changes nothing, in thousandths.
+const AS_IT_IS: u32 = 1000;
+
 /// Why an intent is no change of a simulated cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum NoChange {
@@ -56,11 +59,31 @@ impl Asked {
         datasets
     }
 
-    /// The changes that `intended` asks for, in its order: raises before decreases.
+    /// The changes that `intended` asks for, in its order: raises before decreases. What a plan leaves at the claim it has, one of
+    /// `current`, is asked for too, so the factor is on it as well.
     ///
     /// Fails when the plan asks for what a simulated cluster has not.
-    pub(super) fn changes(&mut self, intended: Intended) -> Result<Vec<Change>, NoChange> {
-        intended.changes.into_iter().map(|intent| self.change(intent)).collect()
+    pub(super) fn changes(
+        &mut self,
+        intended: Intended,
+        current: impl IntoIterator<Item = (WorkloadRef, ResourceClaim)>,
+    ) -> Result<Vec<Change>, NoChange> {
+        let changes = intended.changes.into_iter().map(|intent| self.change(intent));
+        let mut changes = changes.collect::<Result<Vec<_>, _>>()?;
+        for (workload, asked) in current {
+            if self.thousandths != AS_IT_IS && !self.pairs.contains_key(&workload) {
+                let claim = self.set(&workload, asked);
+                changes.push(Change::Resize { workload, claim });
+            }
+        }
+        Ok(changes)
+    }
+
+    /// What is set where `asked` is asked for, which is noted.
+    fn set(&mut self, workload: &WorkloadRef, asked: ResourceClaim) -> ResourceClaim {
+        let set = self.scaled(asked);
+        self.pairs.insert(workload.clone(), Pair { asked, set });
+        set
     }
 
     fn change(&mut self, intent: Intent) -> Result<Change, NoChange> {
@@ -69,8 +92,7 @@ impl Asked {
         let (Some(asked), None) = (claims.next(), claims.next()) else {
             return Err(NoChange::Containers(workload, containers.len()));
         };
-        let claim = self.scaled(asked);
-        self.pairs.insert(workload.clone(), Pair { asked, set: claim });
+        let claim = self.set(&workload, asked);
         match means {
             Means::Pods | Means::PodsOrTemplate => Ok(Change::Resize { workload, claim }),
             Means::Template => Ok(Change::RollOut { workload, claim }),
@@ -144,14 +166,14 @@ mod tests {
             Change::Resize { workload: web, claim: claim(300, 600) },
             Change::RollOut { workload: cart, claim: claim(100, 200) },
         ];
-        assert_eq!(asked.changes(intended(changes)).unwrap(), expected);
+        assert_eq!(asked.changes(intended(changes), []).unwrap(), expected);
     }
 
     #[test]
     fn the_factor_is_on_cpu_alone_and_what_was_set_is_shown_as_it_was_asked_for() {
         let mut asked = Asked::with_margin(1250);
         let changes = vec![intent("shop/web", Means::Pods, &[("server", claim(301, 600))])];
-        let changes = asked.changes(intended(changes)).unwrap();
+        let changes = asked.changes(intended(changes), []).unwrap();
         let set = claim(377, 750);
         let workload: WorkloadRef = "shop/web".parse().unwrap();
         assert_eq!(changes, [Change::Resize { workload: workload.clone(), claim: set }]);
@@ -166,11 +188,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_as_it_is_has_the_factor_too_once() {
+        let workload: WorkloadRef = "shop/web".parse().unwrap();
+        let current = || [(workload.clone(), claim(100, 200))];
+        let nothing = || intended(Vec::new());
+        assert_eq!(Asked::with_margin(1000).changes(nothing(), current()).unwrap(), []);
+        let mut asked = Asked::with_margin(800);
+        let expected = [Change::Resize { workload: workload.clone(), claim: claim(80, 160) }];
+        assert_eq!(asked.changes(nothing(), current()).unwrap(), expected);
+        assert_eq!(asked.changes(nothing(), current()).unwrap(), []);
+    }
+
+    #[test]
     fn what_a_simulated_cluster_has_not_is_refused_by_name() {
         let two = [("server", claim(1, 1)), ("proxy", claim(1, 1))];
         for (means, containers) in [(Means::Pods, &two[..]), (Means::Files, &two[..1])] {
             let changes = vec![intent("shop/web", means, containers)];
-            let error = Asked::with_margin(1000).changes(intended(changes)).unwrap_err();
+            let error = Asked::with_margin(1000).changes(intended(changes), []).unwrap_err();
             assert!(error.to_string().contains("shop/Deployment/web"), "{error}");
         }
     }

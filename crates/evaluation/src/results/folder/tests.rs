@@ -79,7 +79,7 @@ fn another_configuration_is_refused_with_what_differs_but_another_matrix_is_not(
     other.arms.insert("mora".to_owned(), 1.into());
     let error = Results::create(folder.path(), other).unwrap_err().to_string();
     assert!(
-        error.contains("another arms.mora, setup.rate; use the same, or another --output"),
+        error.contains("another arms.mora, setup.rate; use the same, or another --results"),
         "{error}"
     );
     let mut more = configuration();
