@@ -41,4 +41,6 @@ pub(super) struct RunArguments {
     /// Runs at once; as many as there are processors when absent
     #[arg(long, value_name = "N", alias = "parallel")]
     pub(super) jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArguments,
 }

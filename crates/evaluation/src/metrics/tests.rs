@@ -33,9 +33,14 @@ fn recording(entry: Vec<WorkloadMinute>, other: Vec<WorkloadMinute>) -> Recordin
         entry: 0,
         minutes: vec![entry, other],
         latencies,
-        events: [ScalingKind::InPlace, ScalingKind::Replicas, ScalingKind::RollOut, ScalingKind::InPlace]
-            .map(event)
-            .to_vec(),
+        events: [
+            ScalingKind::InPlace,
+            ScalingKind::Replicas,
+            ScalingKind::RollOut,
+            ScalingKind::InPlace,
+        ]
+        .map(event)
+        .to_vec(),
     }
 }
 
@@ -46,10 +51,8 @@ fn near(value: f64, expected: f64) {
 #[test]
 fn hours_and_ratios_are_sums_over_workloads_and_minutes() {
     // An hour: the entry asks for 1.2 and uses 0.6, the other asks for 0.3 and uses 0.4.
-    let judged = metrics(
-        &recording(vec![minute(1.2, 0.6); 60], vec![minute(0.3, 0.4); 60]),
-        OBJECTIVE,
-    );
+    let judged =
+        metrics(&recording(vec![minute(1.2, 0.6); 60], vec![minute(0.3, 0.4); 60]), OBJECTIVE);
     near(judged.hours, 1.0);
     near(judged.cpu_hours_requested, 1.5);
     near(judged.cpu_hours_used, 1.0);
@@ -81,7 +84,8 @@ fn a_minute_misses_the_objective_by_latency_or_errors_of_the_entry_alone() {
 #[test]
 fn a_minute_in_which_all_fail_has_no_latency_and_is_missed() {
     let down = WorkloadMinute { failed: 10.0, latency_p95: None, ..minute(1.0, 0.0) };
-    let judged = metrics(&recording(vec![down, minute(1.0, 0.5)], vec![minute(1.0, 0.5); 2]), OBJECTIVE);
+    let judged =
+        metrics(&recording(vec![down, minute(1.0, 0.5)], vec![minute(1.0, 0.5); 2]), OBJECTIVE);
     near(judged.violations, 0.5);
     near(judged.error_ratio, 0.5);
 }
@@ -96,21 +100,21 @@ fn volatility_is_what_requests_move_by_their_mean() {
 #[test]
 fn throttling_and_kills_are_counted() {
     let held = WorkloadMinute { throttled: 0.4, oom_kills: 2, ..minute(1.0, 0.5) };
-    let judged = metrics(
-        &recording(vec![held, minute(1.0, 0.5)], vec![minute(1.0, 0.5); 2]),
-        OBJECTIVE,
-    );
+    let judged =
+        metrics(&recording(vec![held, minute(1.0, 0.5)], vec![minute(1.0, 0.5); 2]), OBJECTIVE);
     near(judged.throttled, 0.1);
     near(judged.oom_kills, 2.0);
 }
 
 #[test]
 fn nothing_recorded_gives_no_number_that_is_none() {
-    let nothing = Recording { latencies: Latencies::default(), ..recording(Vec::new(), Vec::new()) };
+    let nothing =
+        Recording { latencies: Latencies::default(), ..recording(Vec::new(), Vec::new()) };
     let judged = metrics(&nothing, OBJECTIVE);
     assert_eq!((judged.latency_mean, judged.latency_p95), (None, None));
     let value = serde_json::to_value(judged).unwrap();
-    let numbers = value.as_object().unwrap().iter().filter(|(name, _)| !name.starts_with("latency"));
+    let numbers =
+        value.as_object().unwrap().iter().filter(|(name, _)| !name.starts_with("latency"));
     for (name, number) in numbers {
         assert!(number.as_f64().is_some_and(f64::is_finite), "{name}");
     }

@@ -78,7 +78,10 @@ fn another_configuration_is_refused_with_what_differs_but_another_matrix_is_not(
     other.setup.rate += 1.0;
     other.arms.insert("mora".to_owned(), 1.into());
     let error = Results::create(folder.path(), other).unwrap_err().to_string();
-    assert!(error.contains("another arms.mora, setup.rate; use the same, or another --output"), "{error}");
+    assert!(
+        error.contains("another arms.mora, setup.rate; use the same, or another --output"),
+        "{error}"
+    );
     let mut more = configuration();
     more.matrix.seeds.push(2);
     drop(Results::create(folder.path(), more.clone()).unwrap());
