@@ -103,6 +103,8 @@ def check_results(path):
 
 def check_fresh(mora):
     """What of the committed results and figures is not what the table of runs gives."""
+    if not (SOURCE / "results/results.parquet").is_file():
+        return ["docs/paper/results has no table of runs; see scripts/paper --help"]
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "results"
         shutil.copytree(SOURCE / "results", made)

@@ -37,7 +37,7 @@ pub use comparison::{
 pub use configuration::{Configuration, Matrix};
 pub use factory::{ArmFactory, RunContext};
 pub use history::History;
-pub use matrix::{Evaluation, MatrixError, Progress, Summary as Made};
+pub use matrix::{Evaluation, MatrixError, MatrixSummary, Progress};
 pub use measured::{
     Clock, ClockError, ContainerOf, Held, Holding, MeasuredRun, MeasuredView, Page, Track,
     WorkloadTracks, load_schedule,

@@ -63,7 +63,7 @@ pub enum Progress<'a> {
 
 /// How an evaluation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
+pub struct MatrixSummary {
     /// Runs that were there before.
     pub before: usize,
     /// Runs made now.
@@ -109,7 +109,7 @@ impl Evaluation<'_> {
         &self,
         stop: &AtomicBool,
         progress: &(dyn Fn(Progress<'_>) + Sync),
-    ) -> Result<Summary, MatrixError> {
+    ) -> Result<MatrixSummary, MatrixError> {
         let all = self.results.configuration().matrix.runs()?;
         let total = all.len();
         let due: VecDeque<_> = all.into_iter().filter(|(key, _)| !self.results.has(key)).collect();
@@ -131,7 +131,7 @@ impl Evaluation<'_> {
         let count = failures.len();
         match failures.into_iter().next() {
             Some((first, source)) => Err(MatrixError::Failed { count, first, source }),
-            None => Ok(Summary { before, made, left: due_count - made }),
+            None => Ok(MatrixSummary { before, made, left: due_count - made }),
         }
     }
 }

@@ -78,18 +78,25 @@ fn the_paper_builds_from_the_committed_results_which_the_table_of_runs_gives() {
 #[test]
 fn a_number_that_was_typed_into_the_text_is_refused_with_its_line() {
     let copied = Copied::new();
-    let text = "With one request a day it asks for 42.5 % more, twice as much as before.\n";
-    let section = "sections/conclusion.typ";
-    let path = copied.folder.path().join(section);
-    let lines = fs::read_to_string(&path).unwrap().lines().count();
-    fs::write(&path, fs::read_to_string(&path).unwrap() + text).unwrap();
+    let path = copied.folder.path().join("sections/conclusion.typ");
+    let text = fs::read_to_string(&path).unwrap();
+    let first = text.lines().count() + 1;
+    let planted = [
+        ("It asks for 42.5 % more.", "42.5"),
+        ("It asks for twice as much.", "twice"),
+        ("It was three times faster.", "three times faster"),
+        ("#figure([], caption: [Of 17 runs])", "17"),
+        ("#if has(\"runs\") [of 18 runs]", "18"),
+        ("#emph(\"in 19 runs\")", "19"),
+        ("#(21)", "21"),
+        ("$x > 0.93$", "0.93"),
+    ];
+    let lines: Vec<&str> = planted.iter().map(|(line, _)| *line).collect();
+    fs::write(&path, text + &lines.join("\n") + "\n").unwrap();
     let told = copied.refused(&["--check"]);
-    let line = lines + 1;
-    for what in ["42.5", "twice"] {
-        assert!(
-            told.contains(&format!("conclusion.typ:{line}: {what}: a number by hand")),
-            "{told}"
-        );
+    for (index, (_, what)) in planted.iter().enumerate() {
+        let expected = format!("conclusion.typ:{}: {what}: a number by hand", first + index);
+        assert!(told.contains(&expected), "{expected}\n{told}");
     }
 }
 
