@@ -67,7 +67,11 @@ pub(super) async fn go_on(
         results.keep(&row, Some(&trace))?;
     }
     results.merge()?;
-    say(&format!("{} runs made; `mora evaluate report --results {}` compares them", due.len(), folder.display()));
+    say(&format!(
+        "{} runs made; `mora evaluate report --results {}` compares them",
+        due.len(),
+        folder.display()
+    ));
     Ok(Exit::Success)
 }
 
@@ -143,7 +147,8 @@ impl<'a> Evaluated<'a> {
         }
         say(&format!("simulating {} days of history", self.setup().history_days));
         let (setup, scenario, seed) = (self.setup().clone(), scenario.clone(), key.seed);
-        let made = tokio::task::spawn_blocking(move || mora_evaluation::history(&setup, &scenario, seed));
+        let made =
+            tokio::task::spawn_blocking(move || mora_evaluation::history(&setup, &scenario, seed));
         let history = Arc::new(made.await.context("the simulation of the history broke off")??);
         known.insert(named, history.clone());
         Ok(history)
@@ -208,7 +213,8 @@ impl<'a> Evaluated<'a> {
             }
             None => Some(self.make(&context)?),
         };
-        let folder = self.folder.join(CLUSTER).join(format!("{}-{}-{}", key.scenario, key.arm, key.seed));
+        let folder =
+            self.folder.join(CLUSTER).join(format!("{}-{}-{}", key.scenario, key.arm, key.seed));
         let run = ClusterRun {
             settings: self.settings,
             setup,

@@ -210,7 +210,10 @@ mod tests {
         let (cart, shop) = ("shop/cart".parse().unwrap(), "shop/frontend".parse().unwrap());
         let (less, more) = (claim(40, 80, 32), claim(150, 300, 48));
         let plan = plan(
-            vec![recommendation(&cart, &container, &less), recommendation(&shop, &container, &more)],
+            vec![
+                recommendation(&cart, &container, &less),
+                recommendation(&shop, &container, &more),
+            ],
             now,
         );
         let config = ApplyConfig { default_mode: ApplyMode::InPlace, ..ApplyConfig::default() };

@@ -199,9 +199,11 @@ impl ClusterRun<'_> {
         let forced = force.make(&changes).await?;
         let at = clock.shows(Timestamp::now());
         let resized = forced.resized.into_iter();
-        acted.changes.extend(
-            resized.map(|workload| ScalingEvent { at, workload, kind: ScalingKind::InPlace }),
-        );
+        acted.changes.extend(resized.map(|workload| ScalingEvent {
+            at,
+            workload,
+            kind: ScalingKind::InPlace,
+        }));
         acted.refused += forced.refused;
         acted.decisions += 1;
         Ok(())

@@ -175,7 +175,9 @@ fn mean_by_workload(pods: Vec<(WorkloadRef, String, Samples)>) -> BTreeMap<Workl
         }
     }
     let mean = |(at, (sum, count)): (i64, (f64, f64))| (at as f64 / 1000.0, sum / count);
-    sums.into_iter().map(|(workload, sums)| (workload, sums.into_iter().map(mean).collect())).collect()
+    sums.into_iter()
+        .map(|(workload, sums)| (workload, sums.into_iter().map(mean).collect()))
+        .collect()
 }
 
 /// The instants at which a counter went up, once for each count.
@@ -193,7 +195,10 @@ mod tests {
 
     #[test]
     fn a_counter_of_kills_is_counted_where_it_rises() {
-        assert_eq!(rises(&[(1.0, 0.0), (2.0, 2.0), (3.0, 2.0), (4.0, 0.0), (5.0, 1.0)]), [2.0, 2.0, 5.0]);
+        assert_eq!(
+            rises(&[(1.0, 0.0), (2.0, 2.0), (3.0, 2.0), (4.0, 0.0), (5.0, 1.0)]),
+            [2.0, 2.0, 5.0]
+        );
     }
 
     #[test]

@@ -171,8 +171,11 @@ mod tests {
 
     #[test]
     fn what_is_in_force_counts_and_pods_without_a_place_hold_nothing() {
-        let pods =
-            [pod("a", "100m", (true, true)), pod("b", "200m", (true, false)), pod("c", "1", (false, false))];
+        let pods = [
+            pod("a", "100m", (true, true)),
+            pod("b", "200m", (true, false)),
+            pod("c", "1", (false, false)),
+        ];
         let mut container = ContainerOf {
             name: "server".to_owned(),
             claim: ResourceClaim::default(),
