@@ -3,6 +3,7 @@
 use anyhow::Context;
 use clap::Args;
 use mora_coordinator::Format;
+use mora_evaluation::Provenance;
 use mora_runtime::Exit;
 use serde::Serialize;
 
@@ -48,6 +49,19 @@ fn this() -> Version {
         wire_contract: WIRE_CONTRACT,
         report_schema: mora_scan::SCHEMA,
         kubernetes: KUBERNETES,
+    }
+}
+
+/// This build as what made a result; which configuration and environment is for others to say.
+pub(crate) fn provenance() -> Provenance {
+    let Version { number, commit, compiler, target, profile, .. } = this();
+    let facts = [("compiler", compiler), ("target", target), ("profile", profile)];
+    Provenance {
+        version: number.to_owned(),
+        commit: commit.to_owned(),
+        environment: "simulated".to_owned(),
+        facts: facts.map(|(name, fact)| (name.to_owned(), fact.to_owned())).into(),
+        ..Provenance::default()
     }
 }
 

@@ -74,13 +74,14 @@ impl Dashboard {
 
     /// What it asks with the variables as in `chosen`: its panels, and its variables for what can be chosen.
     ///
-    /// Constants have the value they are shipped with, and Grafana's own variables are filled for an hour.
+    /// Constants have the value they are shipped with, and Grafana's own variables are filled for an hour that began long ago.
     #[must_use]
     pub fn queries(&self, chosen: &BTreeMap<&str, &str>) -> Vec<DashboardQuery> {
         let constants = self.variables().filter(|variable| variable["type"] == "constant");
         let constants =
             constants.map(|variable| (text(&variable["name"]), text(&variable["query"])));
-        let own = [("__rate_interval", "5m"), ("__range", "1h"), ("__interval", "1m")];
+        let own =
+            [("__rate_interval", "5m"), ("__range", "1h"), ("__interval", "1m"), ("__from", "0")];
         let mut values: BTreeMap<&str, &str> = own.into_iter().chain(constants).collect();
         values.extend(chosen);
         let query = |asker: &str, expression: &str| DashboardQuery {

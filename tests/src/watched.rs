@@ -147,10 +147,12 @@ fn cluster_state() -> Vec<Family> {
     let phase = [(CART, "phase=Running", At(1.0)), (REDIS, "phase=Pending", At(0.0))];
     let restarts =
         [(CART, "container=server", Dip(2.0, 3.0)), (WORKER, "container=worker", At(0.0))];
+    let killed = [(CART, "container=server,reason=OOMKilled", At(1.0))];
     vec![
         family("kube_pod_container_resource_requests", gauge, claims(0.25, 1e8)),
         family("kube_pod_container_resource_limits", gauge, claims(0.5, 2e8)),
         family("kube_pod_container_status_restarts_total", MetricKind::Counter, restarts),
+        family("kube_pod_container_status_last_terminated_reason", gauge, killed),
         family("kube_pod_status_phase", gauge, phase),
         family("kube_deployment_spec_replicas", gauge, deployments(Dip(2.0, 3.0))),
         family("kube_deployment_status_replicas_ready", gauge, deployments(At(2.0))),

@@ -224,7 +224,7 @@ impl<'a> Evaluated<'a> {
             namespace: &isolated.namespace,
             api: &self.api,
             load: &self.load,
-            history: history.clone(),
+            history: Arc::new(history.datasets()),
             folder,
         };
         run.run(arm.as_mut(), containers, stop).await

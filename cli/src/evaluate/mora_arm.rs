@@ -45,6 +45,8 @@ pub(crate) struct MoraOptions {
     pub(crate) capacity: (Millicores, Bytes),
     /// How often is planned.
     pub(crate) every: SignedDuration,
+    /// After which nothing is trained any more.
+    pub(crate) fits_until: Timestamp,
     /// How many fits run at once in this process.
     pub(crate) processors: Arc<Semaphore>,
 }
@@ -161,3 +163,6 @@ impl Arm for MoraArm {
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,81 @@ pub fn boutique(namespace: &str, frontend_rate: f64) -> Result<Application, Work
     Ok(Application { microservices, calls, entry })
 }
 
+impl Application {
+    /// `count` copies of the application behind one ingress, which sends each request to one of them at random: as large an
+    /// application as is wanted, with the load of `count` users' worth of requests at its entry.
+    ///
+    /// The workloads of copy 7 of at most 1,000 end in `-007`. Fails when a name with that becomes too long.
+    pub fn copies(&self, count: usize) -> Result<Self, WorkloadError> {
+        let mut all = vec![self.ingress()?];
+        let mut calls = Vec::new();
+        for copy in 0..count.max(1) {
+            let first = all.len();
+            calls.push(Call {
+                caller: 0,
+                callee: first + self.entry,
+                ratio: 1.0 / count.max(1) as f64,
+            });
+            calls.extend(self.calls.iter().map(|call| Call {
+                caller: first + call.caller,
+                callee: first + call.callee,
+                ..*call
+            }));
+            for microservice in &self.microservices {
+                let workload = &microservice.workload;
+                let name = format!("{}-{copy:03}", workload.name());
+                let workload = WorkloadRef::new(workload.namespace(), workload.kind(), &name)?;
+                all.push(Microservice { workload, ..microservice.clone() });
+            }
+        }
+        Ok(sorted(all, calls))
+    }
+
+    /// A proxy that costs next to nothing.
+    fn ingress(&self) -> Result<Microservice, WorkloadError> {
+        let entry = &self.microservices[self.entry];
+        Ok(Microservice {
+            workload: WorkloadRef::deployment(entry.workload.namespace(), "ingress")?,
+            container: "proxy".to_owned(),
+            claim: ResourceClaim {
+                cpu_request: Some(Millicores::new(1000)),
+                memory_request: Some(Bytes::from_mebibytes(256)),
+                ..ResourceClaim::default()
+            },
+            replicas: 2,
+            scales: true,
+            cpu: CpuCost { per_request: 1e-4, variation: 0.3, idle: 0.01, waiting: 1e-4 },
+            concurrency: 10_000,
+            memory: MemoryProfile {
+                base: 50.0 * MEBIBYTE,
+                cache: 0.0,
+                cache_seconds: FILLING,
+                per_request: 16_384.0,
+                leak: None,
+            },
+            start_up: StartUp { seconds: 2.0, cpu: 0.2 },
+        })
+    }
+}
+
+/// An application whose entry is the first of `microservices`.
+fn sorted(microservices: Vec<Microservice>, calls: Vec<Call>) -> Application {
+    let mut order: Vec<usize> = (0..microservices.len()).collect();
+    order.sort_by_key(|place| &microservices[*place].workload);
+    let mut places = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(place, before)| places[*before] = place);
+    let calls = calls.into_iter().map(|call| Call {
+        caller: places[call.caller],
+        callee: places[call.callee],
+        ..call
+    });
+    Application {
+        calls: calls.collect(),
+        entry: places[0],
+        microservices: order.iter().map(|place| microservices[*place].clone()).collect(),
+    }
+}
+
 fn microservice(
     namespace: &str,
     profile: &Profile,
@@ -108,5 +183,18 @@ mod tests {
             assert!(RUNTIMES.iter().any(|(known, ..)| *known == name), "{name}");
         }
         assert!(boutique("Shop", 30.0).is_err());
+    }
+
+    #[test]
+    fn copies_stand_behind_one_ingress_and_share_its_requests() {
+        let many = boutique("shop", 30.0).unwrap().copies(91).unwrap().checked().unwrap();
+        assert_eq!(many.microservices.len(), 1002);
+        assert_eq!(many.microservices[many.entry].workload.name(), "ingress");
+        let of_ingress: Vec<_> = many.calls.iter().filter(|c| c.caller == many.entry).collect();
+        assert!((of_ingress.iter().map(|call| call.ratio).sum::<f64>() - 1.0).abs() < 1e-9);
+        for call in of_ingress {
+            let name = many.microservices[call.callee].workload.name();
+            assert!(name.starts_with("frontend-"), "{name}");
+        }
     }
 }

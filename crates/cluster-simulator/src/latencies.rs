@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 const BUCKETS: usize = 352;
 const LEAST: f64 = 1e-4;
 const GROWTH: f64 = 1.04;
+/// The binary logarithm of the growth.
+const LOG2_GROWTH: f64 = 0.056_583_528_366_367_514;
 
 /// How many requests took how long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +25,7 @@ impl Default for Latencies {
 impl Latencies {
     /// Counts `weight` requests that took `seconds` each.
     pub fn add(&mut self, seconds: f64, weight: f64) {
-        let bucket = (seconds / LEAST).max(1.0).ln() / GROWTH.ln();
+        let bucket = log2((seconds / LEAST).max(1.0)) / LOG2_GROWTH;
         self.counts[(bucket as usize).min(BUCKETS - 1)] += weight;
         self.sum += seconds * weight;
     }
@@ -66,6 +68,17 @@ impl Latencies {
     }
 }
 
+/// The binary logarithm of a number of at least 1, within 0.0002, less than a hundredth of a bucket: every request needs one.
+fn log2(value: f64) -> f64 {
+    const FRACTION: u64 = (1 << 52) - 1;
+    let bits = value.to_bits();
+    let exponent = (bits >> 52) as f64 - 1023.0;
+    let fraction = f64::from_bits((bits & FRACTION) | 1.0_f64.to_bits()) - 1.0;
+    // Meets the logarithm at both ends of the octave, so that there is no step between octaves.
+    let bend = 0.438_306 + fraction * (-0.237_971 + fraction * 0.081_33);
+    exponent + fraction * (1.0 + (1.0 - fraction) * bend)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +93,14 @@ mod tests {
         assert!((latencies.mean().unwrap() - 0.5005).abs() < 1e-12);
         for quantile in [0.05, 0.5, 0.95, 0.99] {
             assert!((latencies.quantile(quantile).unwrap() / quantile - 1.0).abs() < 0.021);
+        }
+    }
+
+    #[test]
+    fn the_logarithm_is_within_a_hundredth_of_a_bucket() {
+        for step in 0..100_000 {
+            let value = 1.0 + f64::from(step) / 1000.0;
+            assert!((log2(value) - value.log2()).abs() < 2e-4, "{value}: {}", log2(value));
         }
     }
 

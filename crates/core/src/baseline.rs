@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Bytes, ContainerUsage, Millicores, Series, empirical_quantile};
+use crate::{Bytes, ContainerUsage, Millicores, Series};
 
 /// The parameters of the statistical strategy.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ impl StatisticalRule {
 
 /// The largest of the pods' `probability` quantiles.
 fn over_pods<'a>(pods: impl Iterator<Item = &'a Series>, probability: f64) -> Option<f64> {
-    pods.filter_map(|series| empirical_quantile(&series.sorted(), probability)).reduce(f64::max)
+    pods.filter_map(|series| series.quantile(probability)).reduce(f64::max)
 }
 
 #[cfg(test)]

@@ -54,9 +54,11 @@ impl ContainerUsage {
     pub fn daily_memory(&self, now: Timestamp) -> Vec<Option<Bytes>> {
         let mut by_age: BTreeMap<usize, f64> = BTreeMap::new();
         for series in self.memory.values() {
+            let oldest = now.as_second() - series.start().as_second();
+            let step = i64::from(series.step().seconds());
             for (index, value) in series.values().iter().enumerate() {
                 let Some(value) = *value else { continue };
-                let age = now.as_second() - series.time(index).as_second();
+                let age = oldest - index as i64 * step;
                 let days = usize::try_from(age / DAY_SECONDS).unwrap_or(0);
                 by_age.entry(days).and_modify(|most| *most = most.max(value)).or_insert(value);
             }

@@ -1,13 +1,11 @@
 //! One run: an arm acts on a simulated cluster.
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
-use mora_cluster_simulator::{Change, Cluster, ClusterError, ClusterOptions, Recording};
-use mora_core::{Dataset, Lookback, ResourceClaim, Step, WorkloadRef};
+use mora_cluster_simulator::{Change, ChangeError, Cluster, ClusterError, Recording};
+use mora_core::{Dataset, Lookback, ResourceClaim, WorkloadRef};
 use thiserror::Error;
 
-use crate::{Arm, ArmError, History, RunContext, Scenario, ScenarioError, Setup, View};
+use crate::{Arm, ArmError, RunContext, ScenarioError, Setup, View};
 
 /// Why a run came to no end.
 #[derive(Debug, Error)]
@@ -15,6 +13,9 @@ pub enum RunError {
     /// The cluster cannot be simulated.
     #[error("the cluster cannot be simulated")]
     Cluster(#[from] ClusterError),
+    /// A change that must not be refused was.
+    #[error("the cluster refuses to go without limits")]
+    Change(#[from] ChangeError),
     /// The scenario does not fit.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
@@ -32,33 +33,14 @@ pub struct Outcome {
     pub refused: u32,
 }
 
-/// What is observed under stock claims before arms act in `scenario` with `seed`.
-///
-/// Fails when it cannot be simulated.
-pub fn history(setup: &Setup, scenario: &Scenario, seed: u64) -> Result<History, RunError> {
-    let (from, until) = (setup.history_from(), setup.acts_from());
-    let options = ClusterOptions {
-        seed,
-        start: from,
-        nodes: setup.nodes.clone(),
-        step_millis: setup.history_step_millis,
-        events: Vec::new(),
-    };
-    let demand = scenario.demand(seed, setup.rate, setup.start);
-    let mut cluster = Cluster::new(setup.application.clone(), demand, options)?;
-    cluster.advance_to(until);
-    let lookback = Lookback { from, to: until, step: Step::MINUTE };
-    Ok(History::new(cluster.datasets(&lookback), until))
-}
-
 /// Lets `arm` act on a cluster of its own in what `context` names, and records the judged time.
 ///
 /// The simulation computes for seconds between two decisions, so this is for a thread that may be blocked. Fails when the arm
 /// does or the cluster cannot be simulated; a change that the cluster refuses is only counted.
 pub async fn run(context: &RunContext<'_>, arm: &mut dyn Arm) -> Result<Outcome, RunError> {
     let setup = context.setup;
-    let cluster = cluster(setup, context.scenario, context.key.seed)?;
-    let mut running = Running { cluster, history: context.history, setup, refused: 0 };
+    let cluster = context.history.goes_on(setup, context.scenario, context.key.seed)?;
+    let mut running = Running { cluster, setup, refused: 0 };
     let end = setup.end(context.scenario);
     let mut recording = false;
     let mut now = setup.acts_from();
@@ -79,27 +61,17 @@ pub async fn run(context: &RunContext<'_>, arm: &mut dyn Arm) -> Result<Outcome,
     Ok(Outcome { recording: running.cluster.into_recording(), refused: running.refused })
 }
 
-/// The cluster in `scenario` with `seed`, from when arms begin to act.
-fn cluster(setup: &Setup, scenario: &Scenario, seed: u64) -> Result<Cluster, RunError> {
-    let application = setup.application.clone();
-    let options = ClusterOptions {
-        seed,
-        start: setup.acts_from(),
-        nodes: setup.nodes.clone(),
-        step_millis: setup.step_millis,
-        events: scenario.events(&application, seed, setup.start, setup.nodes.len())?,
-    };
-    let demand = scenario.demand(seed, setup.rate, setup.start);
-    Ok(Cluster::new(application, demand, options)?)
-}
-
-/// What happens where no arm acts, also before the judged time.
-pub(crate) fn without_arm(
-    setup: &Setup,
-    scenario: &Scenario,
-    seed: u64,
+/// What happens from when arms begin to act, also before the judged time, where the only changes are `changes` at once.
+pub(crate) fn with_changes(
+    context: &RunContext<'_>,
+    changes: impl IntoIterator<Item = Change>,
 ) -> Result<Recording, RunError> {
-    let mut cluster = cluster(setup, scenario, seed)?;
+    let RunContext { key, setup, scenario, history } = *context;
+    let mut cluster = history.goes_on(setup, scenario, key.seed)?;
+    cluster.begin_recording();
+    for change in changes {
+        cluster.apply(&change)?;
+    }
     cluster.advance_to(setup.end(scenario));
     Ok(cluster.into_recording())
 }
@@ -116,7 +88,6 @@ pub fn next_decision(now: Timestamp, every: Option<SignedDuration>) -> Option<Ti
 /// A cluster in which an arm acts, as it sees it.
 struct Running<'a> {
     cluster: Cluster,
-    history: &'a Arc<History>,
     setup: &'a Setup,
     refused: u32,
 }
@@ -136,7 +107,7 @@ impl Running<'_> {
 
 impl View for Running<'_> {
     fn datasets(&self, lookback: &Lookback) -> Vec<Dataset> {
-        self.history.continued(self.cluster.datasets(lookback), lookback)
+        self.cluster.datasets(lookback)
     }
 
     fn pods(&self, workload: &WorkloadRef) -> (Vec<(f64, f64)>, u32) {
@@ -160,3 +131,6 @@ impl View for Running<'_> {
         microservices.any(|microservice| microservice.workload == *workload && microservice.scales)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
 pub use arms::{
     BuiltInArms, Hpa, NotBuiltIn, Oracle, OracleNeeds, StatisticalBaseline, Stock, Vpa,
 };
-pub use closed_loop::{Outcome, RunError, history, next_decision, run};
+pub use closed_loop::{Outcome, RunError, next_decision, run};
 pub use comparison::{
     AtRiskOfBaseline, Comparison, CostAtRisk, FrontierPoint, Goal, INDICATORS, Indicator, Overall,
     REFERENCES, SCHEMA, ScenarioComparison, Summary, Versus, indicator,

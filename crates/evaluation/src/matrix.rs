@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::scenario::HistoryKind;
 use crate::shared::{Shared, locked};
 use crate::{
     ArmFactory, History, Metrics, Provenance, ResultRow, Results, ResultsError, RunContext, RunKey,
-    Scenario, ScenarioError, Trace, metrics,
+    Scenario, ScenarioError, Setup, Trace, metrics,
 };
 
 /// Makes the runs of an evaluation that are not there yet.
@@ -212,11 +212,7 @@ impl<'a> Work<'a> {
     ) -> Result<(ResultRow, Option<Trace>), Failure> {
         let Evaluation { results, arms, provenance, runtime, .. } = self.evaluation;
         let setup = &results.configuration().setup;
-        let history = self.histories.of_run(
-            key,
-            || closed_loop::history(setup, scenario, key.seed),
-            scenario,
-        )?;
+        let history = self.histories.of_run(setup, key, scenario)?;
         let context = RunContext { key, setup, scenario, history: &history };
         let entered = runtime.enter();
         let mut arm = arms.make(&context)?;
@@ -263,10 +259,11 @@ impl Histories {
 
     fn of_run(
         &self,
+        setup: &Setup,
         key: &RunKey,
-        make: impl FnOnce() -> Result<History, RunError>,
         scenario: &Scenario,
-    ) -> Result<std::sync::Arc<History>, RunError> {
+    ) -> Result<Arc<History>, RunError> {
+        let make = || History::simulate(setup, scenario, key.seed);
         self.made.get(&Self::key(key, scenario), make)
     }
 
@@ -280,3 +277,6 @@ impl Histories {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

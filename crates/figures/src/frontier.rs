@@ -44,7 +44,9 @@ pub(crate) fn frontier(comparison: &Comparison, scenario: &str) -> Option<Figure
         let panel = Panel { area, x, y: Scale::shelf(FLOOR, values) };
         panel.rows(&mut scene, risk.1);
         panel.columns(&mut scene, "CPU requested, core h");
-        arms.iter().for_each(|&arm| draw(&mut scene, &panel, compared, arm, *risk));
+        for &arm in &arms {
+            draw(&mut scene, &panel, compared, arm, *risk);
+        }
     }
     let alt = "What each arm asked for of CPU against how often it was too little, with lines through the margins that were tried; \
         left: minutes in which the objective was missed, right: minutes with usage above the request. Bars are 95 % intervals.";
@@ -110,7 +112,9 @@ fn draw(
         .collect();
     if places.len() > 1 {
         scene.line(places.clone(), style.stroke(1.0));
-        places.iter().for_each(|place| scene.marker(*place, style, 2.2, false));
+        for place in places {
+            scene.marker(place, style, 2.2, false);
+        }
     }
     let figures: &BTreeMap<String, Summary> = &compared.arms[&arm];
     if let (Some(cost), Some(risk)) = (figures.get("cpu_hours_requested"), figures.get(name)) {

@@ -87,7 +87,10 @@ pub(crate) fn found(goal: &Goal) -> String {
 
 /// Whether it is met, in words.
 pub(crate) const fn verdict(goal: &Goal) -> &'static str {
+    let of_one_seed = goal.lower.is_none() && goal.upper.is_none();
     match (goal.met, goal.certain) {
+        (Some(true), _) if of_one_seed => "yes, without an interval",
+        (Some(false), _) if of_one_seed => "no, without an interval",
         (Some(true), true) => "yes",
         (Some(true), false) => "yes, but the interval reaches beyond",
         (Some(false), true) => "no",

@@ -1,6 +1,8 @@
 //! What CPU a workload needs at another load than the one its own forecast supposes.
 
-use mora_core::{Dataset, Signal, empirical_quantile};
+use std::collections::BTreeMap;
+
+use mora_core::{Dataset, Series, Signal, empirical_quantile};
 use serde::{Deserialize, Serialize};
 
 use crate::windows::{paired, window_means};
@@ -37,7 +39,11 @@ impl LoadToCpu {
     /// Too short a history, too even a load or too weak a relation gives [`LoadToCpu::Proportional`].
     #[must_use]
     pub fn learn(dataset: &Dataset) -> Self {
-        let signals = dataset.signals();
+        Self::of(&dataset.signals())
+    }
+
+    /// As [`LoadToCpu::learn`], from the signals of a dataset.
+    pub(crate) fn of(signals: &BTreeMap<Signal, Series>) -> Self {
         let windows = |signal| signals.get(&signal).map(window_means).unwrap_or_default();
         let points = paired(&windows(Signal::RequestRate), &windows(Signal::Cpu));
         if points.len() < MIN_WINDOWS

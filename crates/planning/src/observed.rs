@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use mora_core::{
     Bytes, CallGraph, ContainerUsage, Dataset, Indicator, Millicores, OomKill, Quantile,
-    ResourceClaim, Series, Step, WorkloadRef, empirical_quantile,
+    ResourceClaim, Series, Signal, Step, WorkloadRef, empirical_quantile,
 };
 use serde::{Deserialize, Serialize};
 
@@ -101,13 +101,14 @@ pub fn observe(
     let observed = |(workload, dataset): (&WorkloadRef, &Dataset)| {
         let external_share = external_share(workload, graph, datasets);
         let rate = dataset.request_rate.as_ref().and_then(|rate| observed_rate(rate, policy, slot));
-        let (data_from, data_until) = (first_observation(dataset), dataset.end());
+        let signals = dataset.signals();
+        let (data_from, data_until) = (first_observation(&signals), last_observation(&signals));
         let observed = Observed {
             containers: containers(dataset, policy, now),
             replicas: dataset.current_replicas(),
             rate,
             external_share,
-            load_to_cpu: LoadToCpu::learn(dataset),
+            load_to_cpu: LoadToCpu::of(&signals),
             data_from,
             data_until,
             throttled_share: dataset.indicators.get(&Indicator::ThrottledRatio).and_then(throttled),
@@ -128,8 +129,15 @@ impl Observed {
     }
 }
 
-fn first_observation(dataset: &Dataset) -> Option<Timestamp> {
-    let signals = dataset.signals();
+/// The instant after the newest observation.
+fn last_observation(signals: &BTreeMap<Signal, Series>) -> Option<Timestamp> {
+    let ends = signals.values().filter_map(|series| {
+        series.values().iter().rposition(Option::is_some).map(|last| series.time(last + 1))
+    });
+    ends.max()
+}
+
+fn first_observation(signals: &BTreeMap<Signal, Series>) -> Option<Timestamp> {
     let starts = signals.values().filter_map(|series| {
         series.values().iter().position(Option::is_some).map(|first| series.time(first))
     });

@@ -9,10 +9,10 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use mora_cluster_simulator::{ScalingEvent, ScalingKind};
 use mora_collector::PrometheusApi;
-use mora_core::WorkloadRef;
+use mora_core::{Dataset, WorkloadRef};
 use mora_evaluation::{
-    Arm, Clock, ContainerOf, History, MeasuredRun, MeasuredView, Page, Scenario, Setup,
-    load_schedule, next_decision,
+    Arm, Clock, ContainerOf, MeasuredRun, MeasuredView, Page, Scenario, Setup, load_schedule,
+    next_decision,
 };
 use mora_experiments::{JMeter, LoadReport, LoadRequest, page_samples};
 use mora_kubernetes::Cluster;
@@ -45,7 +45,7 @@ pub(super) struct ClusterRun<'a> {
     pub(super) namespace: &'a str,
     pub(super) api: &'a PrometheusApi,
     pub(super) load: &'a JMeter,
-    pub(super) history: Arc<History>,
+    pub(super) history: Arc<Vec<Dataset>>,
     /// Where JMeter's files, and records of changes, are kept.
     pub(super) folder: PathBuf,
 }

@@ -29,6 +29,7 @@ pub(super) struct Trainers {
     workers: EmbeddedWorkers,
     collector: Arc<Collector>,
     observed: Observed,
+    fits_until: Timestamp,
 }
 
 impl Trainers {
@@ -59,7 +60,7 @@ impl Trainers {
         };
         let observed = Observed::default();
         let collector = Arc::new(Collector::new(Box::new(observed.clone()), config));
-        Ok(Self { workers, collector, observed })
+        Ok(Self { workers, collector, observed, fits_until: options.fits_until })
     }
 
     /// Collects `datasets`, seen over `lookback`, and trains the workers that are due.
@@ -72,6 +73,9 @@ impl Trainers {
     ) -> anyhow::Result<()> {
         self.observed.put(lookback, datasets);
         self.collector.collect(lookback.to).await?;
+        if lookback.to > self.fits_until {
+            return Ok(());
+        }
         let TrainingRound { failed, trained, .. } = self.collector.train(lookback.to).await;
         if let Some(error) = failed.first() {
             let failures = failed.len();
@@ -133,6 +137,48 @@ impl System {
     ) -> anyhow::Result<Outcome> {
         self.trainers.observe(lookback, datasets).await?;
         self.gated(lookback.to).await
+    }
+
+    #[cfg(test)]
+    pub(super) async fn measure(&self, lookback: Lookback, datasets: Vec<Dataset>) {
+        let begin = std::time::Instant::now();
+        let copy = datasets.clone();
+        eprintln!("clone {:?}", begin.elapsed());
+        let begin = std::time::Instant::now();
+        drop(copy);
+        eprintln!("drop {:?}", begin.elapsed());
+        let begin = std::time::Instant::now();
+        self.trainers.observed.put(lookback, datasets.clone());
+        self.trainers.collector.collect(lookback.to).await.unwrap();
+        eprintln!("collect {:?}", begin.elapsed());
+        let begin = std::time::Instant::now();
+        self.trainers.collector.train(lookback.to).await;
+        eprintln!("train {:?}", begin.elapsed());
+        let begin = std::time::Instant::now();
+        for d in &datasets {
+            self.trainers.collector.state(&d.workload).await.unwrap();
+        }
+        eprintln!("state {:?}", begin.elapsed());
+        let begin = std::time::Instant::now();
+        let outcome = self.gated(lookback.to).await.unwrap();
+        eprintln!("gated {:?}", begin.elapsed());
+        let begin = std::time::Instant::now();
+        let config = CoordinatorConfig { collector: None, ..self.config.clone() };
+        let outcome2 =
+            mora_coordinator::run_with(&config, outcome.datasets, lookback.to).await.unwrap();
+        eprintln!("run_with {:?}", begin.elapsed());
+        let begin = std::time::Instant::now();
+        let graph = &outcome2.evidence.graph;
+        mora_planning::observe(
+            &outcome2.datasets,
+            graph,
+            &config.policy,
+            (lookback.to, mora_core::Step::HOUR),
+        );
+        eprintln!("observe {:?}", begin.elapsed());
+        let begin = std::time::Instant::now();
+        mora_planning::plan("x", &outcome2.evidence, &config.policy);
+        eprintln!("plan {:?}", begin.elapsed());
     }
 
     async fn gated(&self, now: Timestamp) -> anyhow::Result<Outcome> {

@@ -69,7 +69,7 @@ impl Cluster {
         let of_service = &self.services[service];
         let pod = &mut self.pods[place];
         let node = &mut self.nodes[node];
-        let cores = node.cores().min(of_service.concurrency as usize) as f64;
+        let cores = node.cores.min(of_service.concurrency as usize) as f64;
         let of_node = pod.fair.min(node.left);
         let allowed = pod.budget.min(of_node).max(0.0);
         let own = background.min(allowed);
@@ -167,7 +167,7 @@ impl Cluster {
             return own;
         };
         let pod = &self.pods[pod];
-        let limit = pod.cpu_limit();
+        let limit = pod.cpu_limit;
         let queued = if limit.is_finite() { pod.fluid.work / limit.max(1e-6) } else { 0.0 };
         let held = pod.second.throttled / pod.second.periods.max(1.0);
         let stalled = if self.streams.requests.uniform() < held {

@@ -5,6 +5,9 @@ use super::requests::USER;
 use super::serving::{Allowance, Waiting, serve};
 use super::{Cluster, PERIOD_MILLIS};
 
+/// Requests that were in a pod for a shorter time are rarely there at the end of a second, when pods are looked at.
+const BRIEF: f64 = 0.5;
+
 /// The part of a random number that chooses the instant, the one that chooses the pod, and what is left for the work.
 const INSTANT: f64 = 4_294_967_296.0;
 const POD_SHIFT: u32 = 12;
@@ -93,7 +96,7 @@ impl Cluster {
         let allowance = Allowance {
             from,
             to: from + seconds,
-            cores: node.cores().min(concurrency),
+            cores: node.cores.min(concurrency),
             work: allowed - own,
         };
         let (used, short) = serve(pod, allowance, &mut self.served);
@@ -106,7 +109,7 @@ impl Cluster {
         node.left -= used + own;
         pod.used(used + own);
         // Only shares of a short node are made from it.
-        pod.demand = if by_node { node.cores() as f64 * seconds } else { used + own };
+        pod.demand = if by_node { node.cores as f64 * seconds } else { used + own };
         pod.progress(background, own, seconds);
         if period_ends {
             pod.second.periods += 1.0;
@@ -128,6 +131,9 @@ impl Cluster {
 
     /// Requests whose CPU is done make their calls; those that waited too long fail.
     fn hand_on(&mut self, service: usize) {
+        if self.served.done.is_empty() && self.served.expired.is_empty() {
+            return;
+        }
         let mut served = std::mem::take(&mut self.served);
         for (request, seconds) in served.done.drain(..) {
             self.requests.get(request).latency = seconds + self.services[service].cpu.waiting;
@@ -168,7 +174,9 @@ impl Cluster {
             let pod = &mut self.pods[done.pod as usize];
             if pod.incarnation == done.incarnation {
                 pod.held -= u32::from(done.held);
-                pod.residence += done.latency;
+                if done.latency < BRIEF {
+                    pod.residence += done.latency;
+                }
             } else {
                 // Its container ended while it waited for calls, or it found none.
                 done.failed = true;

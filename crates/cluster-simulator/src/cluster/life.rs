@@ -70,6 +70,7 @@ impl Cluster {
         pod.started = self.now;
         pod.leaked = 0.0;
         pod.budget = 0.0;
+        pod.fair = f64::INFINITY;
     }
 
     /// The container ends; what is in it fails, and it starts again later.

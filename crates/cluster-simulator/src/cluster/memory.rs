@@ -39,7 +39,7 @@ impl Cluster {
         let MemoryProfile { base, cache, cache_seconds, per_request, .. } =
             self.application.microservices[pod.service].memory;
         // Requests that came and went within the span count by the time they spent (Little's law).
-        let inside = pod.inside().max(std::mem::take(&mut pod.residence) / span);
+        let inside = pod.inside() + std::mem::take(&mut pod.residence) / span;
         pod.leaked += service.leak_per_hour * span / 3600.0;
         let age = (self.now - pod.started) as f64 / 1000.0;
         let difference =

@@ -14,6 +14,8 @@ const MORE: f64 = 1.25;
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) size: Amount,
+    /// Cores that can work at a time.
+    pub(crate) cores: usize,
     /// What its pods claim.
     pub(crate) claimed: Amount,
     /// When it is back, in milliseconds; `None` while it is there.
@@ -24,17 +26,24 @@ pub(crate) struct Node {
     pub(crate) left: f64,
     /// Whether pods wanted more than there was in the last step.
     pub(crate) short: bool,
+    /// Whether pods have shares in this step.
+    shared: bool,
+    /// Its CPU in cores.
+    cpu: f64,
 }
 
 impl Node {
-    pub(crate) const fn new(size: &NodeSize) -> Self {
+    pub(crate) fn new(size: &NodeSize) -> Self {
         Self {
             size: Amount { cpu: size.cpu, memory: size.memory },
+            cores: size.cpu.cores().ceil().max(1.0) as usize,
             claimed: Amount { cpu: mora_core::Millicores::ZERO, memory: mora_core::Bytes::ZERO },
             gone: None,
             pods: Vec::new(),
             left: 0.0,
             short: false,
+            shared: false,
+            cpu: size.cpu.cores(),
         }
     }
 
@@ -45,11 +54,6 @@ impl Node {
             None => self.size.less(self.claimed),
         }
     }
-
-    /// Cores that can work at a time.
-    pub(crate) fn cores(&self) -> usize {
-        self.size.cpu.cores().ceil().max(1.0) as usize
-    }
 }
 
 impl Cluster {
@@ -57,17 +61,18 @@ impl Cluster {
     pub(super) fn refill(&mut self) {
         let seconds = self.seconds();
         for node in &mut self.nodes {
-            node.left = node.size.cpu.cores() * seconds;
+            node.left = node.cpu * seconds;
             if std::mem::take(&mut node.short) {
                 share(node, &mut self.pods);
-            } else {
+                node.shared = true;
+            } else if std::mem::take(&mut node.shared) {
                 node.pods.iter().for_each(|pod| self.pods[*pod].fair = f64::INFINITY);
             }
         }
         let quota_seconds = if self.is_coarse() { seconds } else { PERIOD_MILLIS as f64 / 1000.0 };
         if self.now % PERIOD_MILLIS == 0 {
             for pod in self.pods.iter_mut().filter(|pod| pod.runs()) {
-                pod.budget = pod.cpu_limit() * quota_seconds;
+                pod.budget = pod.cpu_limit * quota_seconds;
             }
         }
     }

@@ -68,7 +68,7 @@ impl Cluster {
             let wait = least + (most - least) * self.streams.pods.uniform();
             let pod = &mut self.pods[place];
             match pod.phase {
-                Phase::Pending => pod.claim = claim,
+                Phase::Pending => pod.set_claim(claim),
                 Phase::Ending(_) | Phase::Lost(_) | Phase::Gone => {}
                 _ => {
                     let at = self.now + wait as i64;
@@ -95,7 +95,7 @@ impl Cluster {
             return;
         }
         self.nodes[node].claimed = self.nodes[node].claimed.less(before).plus(after);
-        self.pods[place].claim = claim;
+        self.pods[place].set_claim(claim);
         self.pods[place].resize = None;
     }
 

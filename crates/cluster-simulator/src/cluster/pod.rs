@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use mora_core::{Amount, ResourceClaim};
+use mora_core::{Amount, Millicores, ResourceClaim};
 
 use super::serving::Waiting;
 
@@ -65,6 +65,8 @@ pub(crate) struct Pod {
     /// Of the pod template.
     pub(crate) generation: u32,
     pub(crate) claim: ResourceClaim,
+    /// CPU limit in cores; infinite for none.
+    pub(crate) cpu_limit: f64,
     pub(crate) phase: Phase,
     pub(crate) resize: Option<Resize>,
     /// Start of the container, in milliseconds.
@@ -84,7 +86,7 @@ pub(crate) struct Pod {
     /// Core seconds it could have used in the last step, and its fair share of the node in this one.
     pub(crate) demand: f64,
     pub(crate) fair: f64,
-    /// Bytes that are used, leaked, and the seconds that requests spent in the pod, since the last second.
+    /// Bytes that are used and leaked, and the seconds that brief requests spent in the pod since the last second.
     pub(crate) memory: f64,
     pub(crate) leaked: f64,
     pub(crate) residence: f64,
@@ -108,6 +110,7 @@ impl Pod {
             node: None,
             generation: 0,
             claim,
+            cpu_limit: cores(claim.cpu_limit),
             phase: Phase::Pending,
             resize: None,
             started: 0,
@@ -119,7 +122,7 @@ impl Pod {
             budget: 0.0,
             held_back: false,
             demand: 0.0,
-            fair: 0.0,
+            fair: f64::INFINITY,
             memory: 0.0,
             leaked: 0.0,
             residence: 0.0,
@@ -137,9 +140,10 @@ impl Pod {
         requests_of(&self.claim)
     }
 
-    /// CPU limit in cores; infinite for none.
-    pub(crate) fn cpu_limit(&self) -> f64 {
-        self.claim.cpu_limit.map_or(f64::INFINITY, mora_core::Millicores::cores)
+    /// It claims something else from now on.
+    pub(crate) fn set_claim(&mut self, claim: ResourceClaim) {
+        self.claim = claim;
+        self.cpu_limit = cores(claim.cpu_limit);
     }
 
     /// Memory limit in bytes; infinite for none.
@@ -197,6 +201,10 @@ impl Pod {
         let (&(from, before), &(to, after)) = (self.marks.front()?, self.marks.back()?);
         (to > from).then(|| (after - before) * 1000.0 / (to - from) as f64)
     }
+}
+
+fn cores(limit: Option<Millicores>) -> f64 {
+    limit.map_or(f64::INFINITY, Millicores::cores)
 }
 
 /// What a claim takes of a node's room.

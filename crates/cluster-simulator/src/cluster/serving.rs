@@ -39,13 +39,19 @@ pub(crate) struct Served {
     /// Requests that waited too long.
     pub(crate) expired: Vec<u32>,
     begun: Vec<Waiting>,
+    /// When each core has time again.
+    free: Vec<f64>,
 }
 
 /// Works off the queue of `pod`; says how many core seconds were used, and whether work waited although cores were free.
 pub(crate) fn serve(pod: &mut Pod, allowance: Allowance, served: &mut Served) -> (f64, bool) {
     let Allowance { from, to, work, .. } = allowance;
     let cores = allowance.cores.min(MOST_CORES);
-    let mut free = [from; MOST_CORES];
+    if pod.queue.is_empty() {
+        return (0.0, false);
+    }
+    served.free.clear();
+    served.free.resize(cores, from);
     let (mut left, mut short) = (work, false);
     while let Some(next) = pod.queue.front().copied() {
         if next.arrived + PATIENCE < from {
@@ -53,8 +59,8 @@ pub(crate) fn serve(pod: &mut Pod, allowance: Allowance, served: &mut Served) ->
             pod.queue.pop_front();
             continue;
         }
-        let Some(core) = earliest(&free[..cores]) else { break };
-        let start = free[core].max(next.arrived);
+        let Some(core) = earliest(&served.free) else { break };
+        let start = served.free[core].max(next.arrived);
         if start >= to {
             break;
         }
@@ -65,9 +71,9 @@ pub(crate) fn serve(pod: &mut Pod, allowance: Allowance, served: &mut Served) ->
         pod.queue.pop_front();
         let used = next.work.min(to - start).min(left);
         left -= used;
-        free[core] = start + used;
+        served.free[core] = start + used;
         if next.work - used <= NONE {
-            served.done.push((next.request, free[core] - next.arrived));
+            served.done.push((next.request, served.free[core] - next.arrived));
         } else {
             short |= left <= NONE;
             served.begun.push(Waiting { work: next.work - used, ..next });
@@ -80,5 +86,11 @@ pub(crate) fn serve(pod: &mut Pod, allowance: Allowance, served: &mut Served) ->
 }
 
 fn earliest(free: &[f64]) -> Option<usize> {
-    (0..free.len()).min_by(|a, b| free[*a].total_cmp(&free[*b]))
+    let mut best = 0;
+    for core in 1..free.len() {
+        if free[core] < free[best] {
+            best = core;
+        }
+    }
+    (best < free.len()).then_some(best)
 }

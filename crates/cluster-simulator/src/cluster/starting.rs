@@ -11,7 +11,7 @@ use super::requests::Requests;
 use super::service::{Callee, Service};
 use super::serving::Served;
 use super::{Cluster, ClusterError, MINUTE_MILLIS, Streams, check_step, empty_recording};
-use crate::{Application, ClusterOptions, Demand, Event};
+use crate::{Application, ClusterOptions, Demand, Event, TimedEvent};
 
 impl Cluster {
     /// Without pods.
@@ -58,11 +58,30 @@ impl Cluster {
             demand,
             options,
         };
-        let strange = cluster.options.events.iter().find(|event| !cluster.knows(&event.event));
-        match strange {
-            Some(event) => Err(ClusterError::Event(Box::new(event.event.clone()))),
-            None => Ok(cluster),
-        }
+        cluster.check_events(&cluster.options.events)?;
+        Ok(cluster)
+    }
+
+    /// From here on the load of `demand`, and `events` instead of those that have not happened: one of several futures of a
+    /// history that was simulated once and cloned.
+    ///
+    /// Fails when an event is about something that is not there.
+    pub fn set_future(
+        &mut self,
+        demand: Arc<dyn Demand>,
+        mut events: Vec<TimedEvent>,
+    ) -> Result<(), ClusterError> {
+        self.check_events(&events)?;
+        events.sort_by_key(|event| event.at);
+        self.options.events = events;
+        self.next_event = 0;
+        self.demand = demand;
+        Ok(())
+    }
+
+    fn check_events(&self, events: &[TimedEvent]) -> Result<(), ClusterError> {
+        let strange = events.iter().find(|event| !self.knows(&event.event));
+        strange.map_or(Ok(()), |event| Err(ClusterError::Event(Box::new(event.event.clone()))))
     }
 
     fn knows(&self, event: &Event) -> bool {

@@ -10,7 +10,7 @@ use mora_cluster_simulator::{Change, Recording, WorkloadMinute};
 use mora_core::{ResourceClaim, WorkloadRef};
 
 use super::sizing::{Requests, StockClaims, requests};
-use crate::closed_loop::{RunError, without_arm};
+use crate::closed_loop::{RunError, with_changes};
 use crate::shared::Shared;
 use crate::{Arm, ArmError, ArmName, RunContext, View};
 
@@ -34,12 +34,13 @@ impl OracleNeeds {
     pub fn of(&self, context: &RunContext<'_>) -> Result<Arc<Needs>, RunError> {
         let key = (context.key.scenario.clone(), context.key.seed);
         self.0.get(&key, || {
-            let mut setup = context.setup.clone();
-            for microservice in &mut setup.application.microservices {
-                let claim = microservice.claim;
-                microservice.claim = ResourceClaim { cpu_limit: None, memory_limit: None, ..claim };
-            }
-            Ok(needs(&without_arm(&setup, context.scenario, context.key.seed)?))
+            let without_limits =
+                context.setup.application.microservices.iter().map(|microservice| {
+                    let (workload, claim) = (microservice.workload.clone(), microservice.claim);
+                    let claim = ResourceClaim { cpu_limit: None, memory_limit: None, ..claim };
+                    Change::Resize { workload, claim }
+                });
+            Ok(needs(&with_changes(context, without_limits)?))
         })
     }
 }

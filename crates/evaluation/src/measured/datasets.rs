@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mora_core::{ContainerUsage, Dataset, Series, Step, WorkloadRef};
+use mora_core::{ContainerUsage, Dataset, Lookback, Series, Step, WorkloadRef};
 
 use super::holding::by_minute;
 use super::{ContainerOf, MeasuredRun, Track};
@@ -66,6 +66,65 @@ impl MeasuredRun {
     }
 }
 
+/// `past` and then `present`, as far as both lie in `lookback`: the claims are those of the present, and so is what only the
+/// present has.
+pub(super) fn joined(past: &Dataset, present: Option<&Dataset>, lookback: &Lookback) -> Dataset {
+    let mut dataset = past.clone();
+    if let Some(present) = present {
+        for (name, usage) in &present.containers {
+            let own = dataset.containers.entry(name.clone()).or_default();
+            own.claim = usage.claim;
+            usage.cpu.iter().for_each(|(pod, series)| append(&mut own.cpu, pod, series));
+            usage.memory.iter().for_each(|(pod, series)| append(&mut own.memory, pod, series));
+        }
+        let after = |past: &Option<Series>, more: &Option<Series>| match (past, more) {
+            (Some(past), Some(more)) => Some(continued(past, more)),
+            (past, more) => past.clone().or_else(|| more.clone()),
+        };
+        dataset.request_rate = after(&dataset.request_rate, &present.request_rate);
+        dataset.replicas = after(&dataset.replicas, &present.replicas);
+        present.calls.iter().for_each(|(caller, more)| append(&mut dataset.calls, caller, more));
+    }
+    within(dataset, lookback)
+}
+
+fn append<K: Ord + Clone>(all: &mut BTreeMap<K, Series>, key: &K, more: &Series) {
+    let whole = all.get(key).map_or_else(|| more.clone(), |past| continued(past, more));
+    all.insert(key.clone(), whole);
+}
+
+/// `past` with `more` after it; what lies between is unknown. `past` alone where `more` does not follow at its step.
+fn continued(past: &Series, more: &Series) -> Series {
+    let between = more.start().as_second() - past.end().as_second();
+    let (Ok(between), true) = (u64::try_from(between), past.step() == more.step()) else {
+        return past.clone();
+    };
+    let missing = between / u64::from(past.step().seconds());
+    let mut values = past.values().to_vec();
+    values.extend((0..missing).map(|_| None));
+    values.extend_from_slice(more.values());
+    Series::new(past.start(), past.step(), values).unwrap_or_else(|_| past.clone())
+}
+
+fn within(mut dataset: Dataset, lookback: &Lookback) -> Dataset {
+    let cut = |series: &Series| series.between(lookback.from, lookback.to);
+    let known = |series: &Series| series.coverage() > 0.0;
+    for usage in dataset.containers.values_mut() {
+        for all in [&mut usage.cpu, &mut usage.memory] {
+            all.values_mut().for_each(|series| *series = cut(series));
+            all.retain(|_, series| known(series));
+        }
+    }
+    for one in [&mut dataset.request_rate, &mut dataset.replicas] {
+        *one = one.as_ref().map(cut).filter(known);
+    }
+    dataset.calls.values_mut().for_each(|series| *series = cut(series));
+    dataset.calls.retain(|_, series| known(series));
+    dataset.indicators.values_mut().for_each(|series| *series = cut(series));
+    dataset.indicators.retain(|_, series| known(series));
+    dataset
+}
+
 #[cfg(test)]
 mod tests {
     use mora_core::ResourceClaim;
@@ -116,5 +175,38 @@ mod tests {
         let cpu = &dataset.containers["server"].cpu;
         assert_eq!(cpu["a"].len(), 4);
         assert_eq!(cpu["b"].observed().count(), 1, "{:?}", cpu["b"]);
+    }
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(minute * 60).unwrap()
+    }
+
+    fn dataset(start: i64, values: &[f64], pod: &str) -> Dataset {
+        let values = values.iter().copied().map(Some).collect();
+        let series = Series::new(at(start), Step::MINUTE, values).unwrap();
+        let mut dataset = Dataset::new("shop/cart".parse().unwrap());
+        let mut usage = ContainerUsage::default();
+        usage.cpu.insert(pod.to_owned(), series.clone());
+        dataset.containers.insert("server".to_owned(), usage);
+        dataset.request_rate = Some(series.clone());
+        dataset.calls.insert("shop/frontend".parse().unwrap(), series);
+        dataset
+    }
+
+    #[test]
+    fn the_present_follows_the_past_and_pods_stay_apart() {
+        let (past, present) = (dataset(0, &[1.0, 2.0], "old"), dataset(3, &[4.0], "new"));
+        let lookback = Lookback { from: at(1), to: at(4), step: Step::MINUTE };
+        let both = joined(&past, Some(&present), &lookback);
+        let expected = [Some(2.0), None, Some(4.0)];
+        assert_eq!(both.request_rate.as_ref().unwrap().values(), expected);
+        assert_eq!(both.calls.values().next().unwrap().values(), expected);
+        let pods = &both.containers["server"].cpu;
+        assert_eq!(pods["old"].values(), [Some(2.0)]);
+        assert_eq!((pods["new"].start(), pods["new"].values()), (at(3), &[Some(4.0)][..]));
+        let later = Lookback { from: at(3), ..lookback };
+        let only = joined(&past, Some(&present), &later);
+        assert!(!only.containers["server"].cpu.contains_key("old"), "it had ended before");
+        assert_eq!(joined(&past, None, &lookback).request_rate.unwrap().values(), [Some(2.0)]);
     }
 }

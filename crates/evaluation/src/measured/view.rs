@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mora_core::{Dataset, Lookback, ResourceClaim, Series, WorkloadRef};
+use mora_core::{Dataset, Lookback, ResourceClaim, WorkloadRef};
 
+use super::datasets::joined;
 use super::{Holding, MeasuredRun};
-use crate::{History, View};
+use crate::View;
 
 /// The one container of a workload that is sized.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +24,7 @@ pub struct ContainerOf {
 /// A history, what has been measured since, and what there is now.
 #[derive(Debug, Clone)]
 pub struct MeasuredView {
-    history: Arc<History>,
+    history: Arc<Vec<Dataset>>,
     live: BTreeMap<WorkloadRef, Dataset>,
     containers: BTreeMap<WorkloadRef, ContainerOf>,
     holdings: BTreeMap<WorkloadRef, Holding>,
@@ -33,7 +34,7 @@ impl MeasuredView {
     /// What is seen of `run` at `now` on its clock, after `history`, which ends where the run begins.
     #[must_use]
     pub fn new(
-        history: Arc<History>,
+        history: Arc<Vec<Dataset>>,
         run: &MeasuredRun,
         now: Timestamp,
         containers: BTreeMap<WorkloadRef, ContainerOf>,
@@ -47,8 +48,9 @@ impl MeasuredView {
 
 impl View for MeasuredView {
     fn datasets(&self, lookback: &Lookback) -> Vec<Dataset> {
-        let live = self.live.values().map(|dataset| within(dataset, lookback));
-        self.history.continued(live.collect(), lookback)
+        let known = |past: &&Dataset| self.containers.contains_key(&past.workload);
+        let past = self.history.iter().filter(known);
+        past.map(|past| joined(past, self.live.get(&past.workload), lookback)).collect()
     }
 
     fn pods(&self, workload: &WorkloadRef) -> (Vec<(f64, f64)>, u32) {
@@ -76,21 +78,4 @@ impl View for MeasuredView {
     fn scales(&self, workload: &WorkloadRef) -> bool {
         self.containers.get(workload).is_some_and(|container| container.scales)
     }
-}
-
-/// What of a live dataset lies in `lookback`.
-fn within(dataset: &Dataset, lookback: &Lookback) -> Dataset {
-    let cut = |series: &Series| series.between(lookback.from, lookback.to);
-    let cut_all = |all: &BTreeMap<String, Series>| {
-        let pods = all.iter().map(|(pod, series)| (pod.clone(), cut(series)));
-        pods.filter(|(_, series)| series.coverage() > 0.0).collect()
-    };
-    let mut within = dataset.clone();
-    for usage in within.containers.values_mut() {
-        (usage.cpu, usage.memory) = (cut_all(&usage.cpu), cut_all(&usage.memory));
-    }
-    within.request_rate = dataset.request_rate.as_ref().map(cut);
-    within.replicas = dataset.replicas.as_ref().map(cut);
-    within.calls.values_mut().for_each(|series| *series = cut(series));
-    within
 }

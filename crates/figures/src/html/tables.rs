@@ -75,12 +75,14 @@ pub(super) fn differences(compared: &ScenarioComparison) -> String {
             .collect();
         let mut rows = String::new();
         for (arm, figures) in compared.arms.iter().filter(|(arm, _)| **arm != reference) {
-            let versus = |indicator: &&Indicator| {
-                difference(indicator, figures.get(indicator.name)?.versus.get(&reference)?)
-            };
-            let cells = indicators
-                .iter()
-                .map(|i| versus(i).unwrap_or_else(|| number(None, "\u{2013}", "")));
+            let cells = indicators.iter().map(|indicator| {
+                let versus =
+                    figures.get(indicator.name).and_then(|summary| summary.versus.get(&reference));
+                versus.map_or_else(
+                    || number(None, "\u{2013}", ""),
+                    |versus| difference(indicator, versus),
+                )
+            });
             rows +=
                 &format!("<tr><th scope=\"row\">{arm}</th>{}</tr>\n", cells.collect::<String>());
         }
@@ -89,17 +91,17 @@ pub(super) fn differences(compared: &ScenarioComparison) -> String {
     text + &equal_risk(compared) + "</details>\n"
 }
 
-// What is asked of a figure decides what can be said of it: none without a pair.
-fn difference(indicator: &Indicator, versus: &Versus) -> Option<String> {
+fn difference(indicator: &Indicator, versus: &Versus) -> String {
     let difference = versus.difference;
     let shown = indicator.shown(difference.mean);
-    let sign = if difference.mean > 0.0 && shown.trim_matches(['0', '.']) != "" { "+" } else { "" };
+    let is_nothing = shown.chars().all(|c| "0.".contains(c));
+    let sign = if difference.mean > 0.0 && !is_nothing { "+" } else { "" };
     let ends = difference.lower.zip(difference.upper);
     let ends = ends.map(|(lower, upper)| {
         format!("{} to {}, ", indicator.shown(lower), indicator.shown(upper))
     });
     let below = format!("{}p {:.3}", ends.unwrap_or_default(), versus.p_holm);
-    (versus.pairs > 0).then(|| number(Some(difference.mean), &format!("{sign}{shown}"), &below))
+    number(Some(difference.mean), &format!("{sign}{shown}"), &below)
 }
 
 fn equal_risk(compared: &ScenarioComparison) -> String {

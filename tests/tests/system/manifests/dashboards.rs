@@ -57,6 +57,40 @@ async fn a_panel_shows_a_microservice_by_its_name_and_all_of_them_at_once() {
     }
 }
 
+#[tokio::test]
+async fn arms_are_compared_by_what_they_asked_for_since_the_chosen_time_began() {
+    let watched = Watched::start().unwrap_or_else(|error| panic!("{error}"));
+    let boards = shipped();
+    let board = boards.iter().find(|board| board.file == "arms.json").unwrap();
+    let half_an_hour = (watched.newest().as_second() - 29 * 60) * 1000;
+    let from = half_an_hour.to_string();
+    for (from, hours) in [("0", 0.5), (from.as_str(), 0.25)] {
+        let chosen = [("__from", from)].into_iter().chain(chosen()).collect();
+        let query = board.queries(&chosen);
+        let so_far = query.iter().find(|query| query.asker.contains("so far")).unwrap();
+        let answer = watched.server().ask(&so_far.expression, watched.newest()).await.unwrap();
+        let shown: Vec<f64> = answer.measured.iter().map(|one| one.value).collect();
+        // Two pods of a quarter of a core, of which the hour has sixty minutes.
+        assert!(shown.len() == 1 && (shown[0] - hours).abs() < 1e-9, "{shown:?} {hours}");
+    }
+}
+
+#[tokio::test]
+async fn only_restarts_after_a_kill_for_memory_count_as_such_and_an_arm_without_one_has_none() {
+    let watched = Watched::start().unwrap_or_else(|error| panic!("{error}"));
+    let boards = shipped();
+    let board = boards.iter().find(|board| board.file == "arms.json").unwrap();
+    let queries = board.queries(&[("arm", ".+"), ("entry", "cart")].into());
+    let kills = queries.iter().find(|query| query.asker.ends_with(": OOM kills")).unwrap();
+    let answer = watched.server().ask(&kills.expression, watched.newest()).await.unwrap();
+    let of = |arm: &str| {
+        let found = answer.measured.iter().find(|one| one.labels["namespace"] == arm);
+        found.map(|one| one.value)
+    };
+    assert!(of("shop").is_some_and(|kills| kills > 0.5), "{answer:?}");
+    assert_eq!(of("mora"), Some(0.0), "{answer:?}");
+}
+
 #[test]
 fn a_dashboard_has_a_name_of_its_own_and_panels_that_do_not_overlap() {
     let mut names = BTreeSet::new();
