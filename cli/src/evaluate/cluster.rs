@@ -59,6 +59,15 @@ pub(super) async fn go_on(
     let runs = results.configuration().matrix.runs()?;
     let due: Vec<_> = runs.into_iter().filter(|(key, _)| !results.has(key)).collect();
     say(&format!("{} runs to make on the cluster, in {namespace}", due.len()));
+    for (key, scenario) in &due {
+        let setup = &results.configuration().setup;
+        let events = scenario.events(&setup.application, key.seed, setup.start, setup.nodes.len())?;
+        ensure!(
+            events.is_empty(),
+            "nothing causes the events of the scenario `{}` on a cluster; leave it out of --scenarios",
+            key.scenario
+        );
+    }
     let mut histories = BTreeMap::new();
     for (key, scenario) in &due {
         let history = evaluation.history(&mut histories, key, scenario).await?;
