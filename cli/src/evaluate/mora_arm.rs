@@ -163,6 +163,3 @@ impl Arm for MoraArm {
         .boxed()
     }
 }
-
-#[cfg(test)]
-mod tests;

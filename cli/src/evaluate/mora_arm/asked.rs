@@ -171,7 +171,7 @@ mod tests {
         for (means, containers) in [(Means::Pods, &two[..]), (Means::Files, &two[..1])] {
             let changes = vec![intent("shop/web", means, containers)];
             let error = Asked::with_margin(1000).changes(intended(changes)).unwrap_err();
-            assert!(error.to_string().contains("shop/web"), "{error}");
+            assert!(error.to_string().contains("shop/Deployment/web"), "{error}");
         }
     }
 }

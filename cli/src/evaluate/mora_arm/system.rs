@@ -139,48 +139,6 @@ impl System {
         self.gated(lookback.to).await
     }
 
-    #[cfg(test)]
-    pub(super) async fn measure(&self, lookback: Lookback, datasets: Vec<Dataset>) {
-        let begin = std::time::Instant::now();
-        let copy = datasets.clone();
-        eprintln!("clone {:?}", begin.elapsed());
-        let begin = std::time::Instant::now();
-        drop(copy);
-        eprintln!("drop {:?}", begin.elapsed());
-        let begin = std::time::Instant::now();
-        self.trainers.observed.put(lookback, datasets.clone());
-        self.trainers.collector.collect(lookback.to).await.unwrap();
-        eprintln!("collect {:?}", begin.elapsed());
-        let begin = std::time::Instant::now();
-        self.trainers.collector.train(lookback.to).await;
-        eprintln!("train {:?}", begin.elapsed());
-        let begin = std::time::Instant::now();
-        for d in &datasets {
-            self.trainers.collector.state(&d.workload).await.unwrap();
-        }
-        eprintln!("state {:?}", begin.elapsed());
-        let begin = std::time::Instant::now();
-        let outcome = self.gated(lookback.to).await.unwrap();
-        eprintln!("gated {:?}", begin.elapsed());
-        let begin = std::time::Instant::now();
-        let config = CoordinatorConfig { collector: None, ..self.config.clone() };
-        let outcome2 =
-            mora_coordinator::run_with(&config, outcome.datasets, lookback.to).await.unwrap();
-        eprintln!("run_with {:?}", begin.elapsed());
-        let begin = std::time::Instant::now();
-        let graph = &outcome2.evidence.graph;
-        mora_planning::observe(
-            &outcome2.datasets,
-            graph,
-            &config.policy,
-            (lookback.to, mora_core::Step::HOUR),
-        );
-        eprintln!("observe {:?}", begin.elapsed());
-        let begin = std::time::Instant::now();
-        mora_planning::plan("x", &outcome2.evidence, &config.policy);
-        eprintln!("plan {:?}", begin.elapsed());
-    }
-
     async fn gated(&self, now: Timestamp) -> anyhow::Result<Outcome> {
         let outcome = Box::pin(run_gated(&self.asking, &self.config, now)).await?;
         let seen = (!outcome.datasets.is_empty()).then_some(outcome);

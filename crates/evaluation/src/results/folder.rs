@@ -46,7 +46,7 @@ pub enum ResultsError {
         source: io::Error,
     },
     /// There are no results.
-    #[error("{} holds no evaluation; name the --output of an earlier run", .0.display())]
+    #[error("{} holds no evaluation; name the --results of an earlier run", .0.display())]
     Nothing(PathBuf),
     /// The configuration cannot be understood.
     #[error("{} cannot be understood; move its folder away and begin anew", path.display())]
@@ -76,7 +76,7 @@ pub enum ResultsError {
     },
     /// The folder is another configuration's.
     #[error(
-        "the runs in {} were made with another {differing}; use the same, or another --output",
+        "the runs in {} were made with another {differing}; use the same, or another --results",
         folder.display()
     )]
     Differs {
@@ -86,10 +86,10 @@ pub enum ResultsError {
         differing: String,
     },
     /// A row is another configuration's.
-    #[error("{} was made with another configuration; remove it, or use another --output", .0.display())]
+    #[error("{} was made with another configuration; remove it, or use another --results", .0.display())]
     Foreign(PathBuf),
     /// Another process adds runs.
-    #[error("another process works with {}; wait for it, or use another --output", .0.display())]
+    #[error("another process works with {}; wait for it, or use another --results", .0.display())]
     Busy(PathBuf),
 }
 
