@@ -1,6 +1,7 @@
 //! `mora evaluate`: ways to size an application compared in closed loop.
 
 mod arms;
+mod calibrate;
 mod cluster;
 mod mora_arm;
 mod report;
@@ -21,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use self::arms::Arms;
+use self::calibrate::{CalibrateArguments, ValidateArguments, calibration, validation};
 use self::report::report;
 use self::settings::{RunArguments, configuration};
 use crate::progress::{bar, say};
@@ -35,10 +37,14 @@ pub(crate) struct EvaluateArguments {
 
 #[derive(Debug, Subcommand)]
 enum EvaluateCommand {
-    /// Run every arm in every scenario with every seed on a simulated cluster
+    /// Run every arm in every scenario with every seed, on a simulated cluster or a real one
     Run(Box<RunArguments>),
     /// Go on with an evaluation that was interrupted
     Resume(ResumeArguments),
+    /// Fit the simulated application to what was measured of a real one
+    Calibrate(Box<CalibrateArguments>),
+    /// Hold a simulated application against what was measured of a real one
+    Validate(Box<ValidateArguments>),
     /// Compare what was run: tables, figures and a page
     Report(ReportArguments),
 }
@@ -77,6 +83,8 @@ pub(crate) async fn evaluate(arguments: EvaluateArguments) -> anyhow::Result<Exi
         EvaluateCommand::Resume(ResumeArguments { results, jobs }) => {
             go_on(Results::open(&results)?, &results, jobs).await
         }
+        EvaluateCommand::Calibrate(arguments) => calibration(*arguments).await,
+        EvaluateCommand::Validate(arguments) => validation(*arguments).await,
         EvaluateCommand::Report(ReportArguments { results }) => {
             let reporting = tokio::task::spawn_blocking(move || report(&results));
             reporting.await.context("the report broke off")?

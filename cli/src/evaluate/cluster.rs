@@ -61,7 +61,8 @@ pub(super) async fn go_on(
     say(&format!("{} runs to make on the cluster, in {namespace}", due.len()));
     for (key, scenario) in &due {
         let setup = &results.configuration().setup;
-        let events = scenario.events(&setup.application, key.seed, setup.start, setup.nodes.len())?;
+        let events =
+            scenario.events(&setup.application, key.seed, setup.start, setup.nodes.len())?;
         ensure!(
             events.is_empty(),
             "nothing causes the events of the scenario `{}` on a cluster; leave it out of --scenarios",

@@ -7,6 +7,7 @@
 
 mod arm;
 mod arms;
+mod calibration;
 mod closed_loop;
 mod comparison;
 mod configuration;
@@ -28,6 +29,9 @@ mod trace;
 pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
 pub use arms::{
     BuiltInArms, Hpa, NotBuiltIn, Oracle, OracleNeeds, StatisticalBaseline, Stock, Vpa,
+};
+pub use calibration::{
+    Calibrated, CalibrationError, ServiceError, ServiceQuality, calibrate, validate,
 };
 pub use closed_loop::{Outcome, RunError, next_decision, run};
 pub use comparison::{
