@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use jiff::SignedDuration;
 use mora_cluster_simulator::{Application, NodeSize, boutique};
-use mora_evaluation::{ArmName, Configuration, Matrix, Objective, Scenario, Setup};
+use mora_evaluation::{ArmLimits, ArmName, Configuration, Matrix, Objective, Scenario, Setup};
 use mora_model_worker::Member;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,7 @@ struct File {
     application: Option<PathBuf>,
     nodes: Option<Vec<NodeSize>>,
     objective: Option<Objective>,
+    limits: Option<ArmLimits>,
     settling_minutes: Option<u32>,
     mora: MoraSettings,
 }
@@ -193,6 +194,7 @@ fn setup(arguments: &RunArguments, file: &File) -> anyhow::Result<Setup> {
     let history_days = arguments.history_days.or(file.history_days);
     setup.history_days = history_days.unwrap_or(setup.history_days);
     setup.objective = file.objective.unwrap_or(setup.objective);
+    setup.limits = file.limits.unwrap_or(setup.limits);
     setup.settling_minutes = file.settling_minutes.unwrap_or(setup.settling_minutes);
     if let Some(nodes) = &file.nodes {
         ensure!(!nodes.is_empty(), "a cluster has at least one node; list some under `nodes`");
