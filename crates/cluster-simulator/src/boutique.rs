@@ -76,7 +76,7 @@ impl Application {
                 all.push(Microservice { workload, ..microservice.clone() });
             }
         }
-        Ok(sorted(all, calls))
+        Ok(sorted(&all, calls))
     }
 
     /// A proxy that costs next to nothing.
@@ -107,7 +107,7 @@ impl Application {
 }
 
 /// An application whose entry is the first of `microservices`.
-fn sorted(microservices: Vec<Microservice>, calls: Vec<Call>) -> Application {
+fn sorted(microservices: &[Microservice], calls: Vec<Call>) -> Application {
     let mut order: Vec<usize> = (0..microservices.len()).collect();
     order.sort_by_key(|place| &microservices[*place].workload);
     let mut places = vec![0; order.len()];

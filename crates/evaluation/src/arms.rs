@@ -32,15 +32,15 @@ pub struct NotBuiltIn(pub ArmName);
 
 impl ArmFactory for BuiltInArms {
     fn make(&self, context: &RunContext<'_>) -> Result<Box<dyn Arm>, Box<dyn Error + Send + Sync>> {
-        let margin = context.margin();
+        let (margin, limits) = (context.margin(), context.setup.limits);
         Ok(match context.key.arm {
             ArmName::Stock => Box::new(Stock),
-            ArmName::Baseline => Box::new(StatisticalBaseline::new(margin)),
-            ArmName::Vpa => Box::new(Vpa::new(margin)),
+            ArmName::Baseline => Box::new(StatisticalBaseline::new(margin, limits)),
+            ArmName::Vpa => Box::new(Vpa::new(margin, limits)),
             name @ (ArmName::Hpa50 | ArmName::Hpa70 | ArmName::Hpa80) => {
                 Box::new(Hpa::new(name, margin, &context.setup.application))
             }
-            ArmName::Oracle => Box::new(Oracle::new(margin, self.needs.of(context)?)),
+            ArmName::Oracle => Box::new(Oracle::new(margin, limits, self.needs.of(context)?)),
             other => return Err(NotBuiltIn(other).into()),
         })
     }

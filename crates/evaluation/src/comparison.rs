@@ -56,8 +56,8 @@ pub struct ScenarioComparison {
     pub arms: BTreeMap<ArmName, BTreeMap<String, Summary>>,
     /// What each arm costs with which margin and at which risk, by margin; arms with more than one.
     pub frontiers: BTreeMap<ArmName, Vec<FrontierPoint>>,
-    /// CPU hours at the risk of the baseline, by arm.
-    pub equal_risk: BTreeMap<ArmName, AtRiskOfBaseline>,
+    /// CPU hours at equal risk, by arm.
+    pub equal_risk: BTreeMap<ArmName, AtEqualRisk>,
     /// Which goals are met.
     pub goals: BTreeMap<String, Goal>,
 }
@@ -109,23 +109,27 @@ pub struct FrontierPoint {
     pub cpu_under: Interval,
 }
 
-/// CPU hours requested at the risk that the baseline runs, by two kinds of risk.
+/// CPU hours requested at equal risk: at that which the baseline runs, and at a hundredth, by two kinds of risk.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct AtRiskOfBaseline {
-    /// Risk as the share of minutes in which the objective was missed.
+pub struct AtEqualRisk {
+    /// At the baseline's share of minutes in which the objective was missed.
     pub violations: CostAtRisk,
-    /// Risk as U.
+    /// At the baseline's U.
     pub cpu_under: CostAtRisk,
+    /// With the objective missed in a hundredth of the minutes, by what the baseline costs then.
+    pub violations_one_percent: CostAtRisk,
+    /// With a U of a hundredth, by what the baseline costs then.
+    pub cpu_under_one_percent: CostAtRisk,
 }
 
 /// What an arm costs at a risk.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CostAtRisk {
-    /// The risk, of the baseline as it is.
+    /// The risk.
     pub risk: f64,
     /// CPU hours requested at that risk.
     pub cost: EqualRisk,
-    /// By those of the baseline; `None` where the risk is not reached.
+    /// By those of the baseline at the same risk; `None` where one of them does not reach it.
     pub ratio: Option<Interval>,
 }
 
@@ -232,6 +236,9 @@ mod tests {
         let equal = scenario.equal_risk[&ArmName::Mora].violations;
         // Of 0.05 to 0.01 the risk 0.02 is three quarters of the way from 63 to 93.
         near(equal.cost.cost(), 85.5);
+        let one_percent = scenario.equal_risk[&ArmName::Mora].violations_one_percent;
+        near(one_percent.cost.cost(), 93.0);
+        assert_eq!(one_percent.ratio, None, "the baseline has no margin with so low a risk");
         let goal = |name: &str| (scenario.goals[name].met.unwrap(), scenario.goals[name].certain);
         near(scenario.goals["cpu_hours_at_equal_risk"].value.unwrap(), 85.5 / 103.0);
         assert_eq!(goal("cpu_hours_at_equal_risk"), (false, true));

@@ -7,6 +7,7 @@
 
 mod arm;
 mod arms;
+mod calibration;
 mod closed_loop;
 mod comparison;
 mod configuration;
@@ -29,9 +30,12 @@ pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
 pub use arms::{
     BuiltInArms, Hpa, NotBuiltIn, Oracle, OracleNeeds, StatisticalBaseline, Stock, Vpa,
 };
-pub use closed_loop::{Outcome, RunError, run};
+pub use calibration::{
+    Calibrated, CalibrationError, ServiceError, ServiceQuality, calibrate, validate,
+};
+pub use closed_loop::{Outcome, RunError, next_decision, run};
 pub use comparison::{
-    AtRiskOfBaseline, Comparison, CostAtRisk, FrontierPoint, Goal, INDICATORS, Indicator, Overall,
+    AtEqualRisk, Comparison, CostAtRisk, FrontierPoint, Goal, INDICATORS, Indicator, Overall,
     REFERENCES, SCHEMA, ScenarioComparison, Summary, Versus, indicator,
 };
 pub use configuration::{Configuration, Matrix};
@@ -48,6 +52,6 @@ pub use results::{
     load_traces,
 };
 pub use scenario::{HistoryKind, Scenario, ScenarioError, ShapeError};
-pub use setup::Setup;
+pub use setup::{ArmLimits, Setup};
 pub use shared::Shared;
 pub use trace::{TRACE_MINUTES, Trace, TracePoint};

@@ -221,7 +221,7 @@ impl<'a> Work<'a> {
         let first = results.configuration().matrix.seeds.first() == Some(&key.seed);
         let trace = first.then(|| Trace::of(key.clone(), &outcome.recording));
         let mut provenance = provenance.clone();
-        provenance.configuration = results.digest().to_owned();
+        results.digest().clone_into(&mut provenance.configuration);
         provenance.facts.extend(facts(scenario, &outcome));
         let metrics = metrics(&outcome.recording, setup.objective);
         Ok((ResultRow { key: key.clone(), metrics, provenance }, trace))

@@ -46,7 +46,7 @@ impl Noise {
     }
 }
 
-/// The output function of SplitMix64 (Steele, Lea and Flood, 2014): every bit of the input reaches every bit of the output.
+/// The output function of `SplitMix64` (Steele, Lea and Flood, 2014): every bit of the input reaches every bit of the output.
 const fn mixed(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,8 +1,8 @@
 //! What all runs of an evaluation have in common.
 
 use jiff::{SignedDuration, Timestamp};
-use mora_cluster_simulator::{Application, NodeSize};
-use mora_core::{Bytes, Millicores};
+use mora_cluster_simulator::{Application, Microservice, NodeSize};
+use mora_core::{Bytes, Millicores, ResourceClaim};
 use serde::{Deserialize, Serialize};
 
 use crate::{Objective, Scenario};
@@ -12,6 +12,18 @@ const NODE: NodeSize = NodeSize { cpu: Millicores::new(1930), memory: Bytes::fro
 
 /// Times the replicas of the manifests that a HorizontalPodAutoscaler may ask for; the cluster has room for their claims.
 pub(crate) const MOST_REPLICAS: u32 = 4;
+
+/// How limits follow the requests that an arm changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArmLimits {
+    /// They stay as many times the request as in the manifest.
+    KeepRatio,
+    /// The same, but never below the limit of the manifest: a request is a share and a price, and a limit far below what a
+    /// single request of a user takes at once makes it wait, whatever the mean usage is.
+    #[default]
+    NeverLower,
+}
 
 /// What all runs of an evaluation have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +47,8 @@ pub struct Setup {
     pub step_millis: u32,
     /// The nodes of the cluster.
     pub nodes: Vec<NodeSize>,
+    /// How limits follow the requests that an arm changes.
+    pub limits: ArmLimits,
     /// What users were promised.
     pub objective: Objective,
 }
@@ -52,9 +66,10 @@ impl Setup {
             history_days: 14,
             settling_minutes: 60,
             judged_hours: None,
-            history_step_millis: 1000,
+            history_step_millis: 10_000,
             step_millis: 100,
-            objective: Objective { latency_p95: 0.25, error_ratio: 0.001 },
+            limits: ArmLimits::NeverLower,
+            objective: Objective { latency_p95: 0.3, error_ratio: 0.001 },
         }
     }
 
@@ -80,9 +95,8 @@ impl Setup {
 
 /// As many nodes as four times the stock claims fill, and one that may be lost; at least three.
 fn nodes(application: &Application) -> Vec<NodeSize> {
-    let total = |of: &dyn Fn(&mora_core::ResourceClaim) -> u64| -> u64 {
-        let claimed =
-            |m: &mora_cluster_simulator::Microservice| of(&m.claim) * u64::from(m.replicas);
+    let total = |of: &dyn Fn(&ResourceClaim) -> u64| -> u64 {
+        let claimed = |m: &Microservice| of(&m.claim) * u64::from(m.replicas);
         application.microservices.iter().map(claimed).sum::<u64>() * u64::from(MOST_REPLICAS)
     };
     let cpu = total(&|claim| claim.cpu_request.map_or(0, Millicores::get));

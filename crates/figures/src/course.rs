@@ -150,10 +150,11 @@ pub(crate) fn latency(evidence: &Evidence<'_>, scenario: &str) -> Option<Figure>
     }
     for (arm, course) in shown.iter().zip(&courses) {
         let width = if *arm == ArmName::Mora { 1.4 } else { 1.1 };
-        scene.line(
-            course.iter().map(|(x, y)| panel.at(*x, *y)).collect(),
-            style(*arm).stroke(width),
-        );
+        // Where nobody sent a request there is no latency, and no line.
+        for part in course.chunk_by(|(hour, _), (next, _)| next - hour < 0.26) {
+            let line = part.iter().map(|(x, y)| panel.at(*x, *y)).collect();
+            scene.line(line, style(*arm).stroke(width));
+        }
     }
     panel.columns(&mut scene, "hour");
     let alt = "Latency that 95 % of the requests of a minute stayed below, over the time of a run, mean over seeds.";

@@ -136,6 +136,8 @@ impl Cluster {
             sum += Service::weight(options.seed, service, pods[pod].place);
             ready.push((pod, sum));
         }
-        ready.iter_mut().for_each(|(_, share)| *share /= sum);
+        for (_, share) in ready {
+            *share /= sum;
+        }
     }
 }

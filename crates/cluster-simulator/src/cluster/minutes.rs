@@ -40,7 +40,7 @@ impl Cluster {
             self.pods_to_history(service, minute);
             let mut tally = std::mem::take(&mut self.services[service].tally);
             self.recording.minutes[service].push(minute_of(&tally));
-            self.to_history(service, &tally);
+            self.minute_to_history(service, &tally);
             tally.latencies.clear();
             let latencies = std::mem::take(&mut tally.latencies);
             self.services[service].tally = Tally { latencies, ..Tally::default() };
@@ -67,7 +67,7 @@ impl Cluster {
         }
     }
 
-    fn to_history(&mut self, service: usize, tally: &Tally) {
+    fn minute_to_history(&mut self, service: usize, tally: &Tally) {
         let history = &mut self.history.services[service];
         let seen = |value: Option<f64>| value.map_or(f32::NAN, |value| value as f32);
         history.rate.push((tally.received / MINUTE) as f32);

@@ -119,7 +119,7 @@ impl Cluster {
             .filter(|pod| self.pods[**pod].counts())
             .map(|pod| self.pods[*pod].place)
             .collect();
-        let free = (0..).find(|place| !used.contains(place)).unwrap_or(0);
+        let free = (0..=used.len() as u64).find(|place| !used.contains(place)).unwrap_or(0);
         let pod = Pod {
             place: free,
             generation: of_service.generation,

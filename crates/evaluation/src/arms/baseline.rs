@@ -7,7 +7,7 @@ use mora_cluster_simulator::Change;
 use mora_core::{ContainerUsage, Dataset, Lookback, StatisticalRule, Step};
 
 use super::sizing::{Requests, StockClaims};
-use crate::{Arm, ArmError, ArmName, View};
+use crate::{Arm, ArmError, ArmLimits, ArmName, View};
 
 /// As much of the past as there is, up to four weeks.
 const LOOKBACK: SignedDuration = SignedDuration::from_hours(28 * 24);
@@ -20,10 +20,10 @@ pub struct StatisticalBaseline {
 }
 
 impl StatisticalBaseline {
-    /// With CPU requests times `margin`.
+    /// With CPU requests times `margin`, and limits that follow them by `limits`.
     #[must_use]
-    pub fn new(margin: f64) -> Self {
-        Self { margin, stock: StockClaims::default() }
+    pub const fn new(margin: f64, limits: ArmLimits) -> Self {
+        Self { margin, stock: StockClaims::new(limits) }
     }
 
     fn changes(&mut self, view: &dyn View, now: Timestamp) -> Result<Vec<Change>, ArmError> {

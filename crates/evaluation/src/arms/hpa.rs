@@ -1,4 +1,4 @@
-//! HorizontalPodAutoscalers on CPU.
+//! The HorizontalPodAutoscaler, on CPU.
 
 mod autoscaler;
 

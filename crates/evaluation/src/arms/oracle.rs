@@ -12,7 +12,7 @@ use mora_core::{ResourceClaim, WorkloadRef};
 use super::sizing::{Requests, StockClaims, requests};
 use crate::closed_loop::{RunError, with_changes};
 use crate::shared::Shared;
-use crate::{Arm, ArmError, ArmName, RunContext, View};
+use crate::{Arm, ArmError, ArmLimits, ArmName, RunContext, View};
 
 const HOUR: i64 = 3600;
 /// Below so many ready pods in a minute on average, usage by pod says nothing.
@@ -73,10 +73,10 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// With CPU requests times `margin`.
+    /// With CPU requests times `margin`, and limits that follow them by `limits`.
     #[must_use]
-    pub fn new(margin: f64, needs: Arc<Needs>) -> Self {
-        Self { margin, stock: StockClaims::default(), needs }
+    pub const fn new(margin: f64, limits: ArmLimits, needs: Arc<Needs>) -> Self {
+        Self { margin, stock: StockClaims::new(limits), needs }
     }
 
     fn requests(&self, workload: &WorkloadRef, now: Timestamp) -> Option<Requests> {
@@ -142,7 +142,7 @@ mod tests {
             latencies: Latencies::default(),
             events: Vec::new(),
         };
-        let oracle = Oracle::new(2.0, Arc::new(needs(&recording)));
+        let oracle = Oracle::new(2.0, ArmLimits::KeepRatio, Arc::new(needs(&recording)));
         let cpu = |minute: i64| {
             let now = recording.start + SignedDuration::from_mins(minute);
             oracle.requests(&workload, now).map(|requests| requests.cpu.get())

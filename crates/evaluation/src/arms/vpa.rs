@@ -18,7 +18,7 @@ use mora_core::{Bytes, Dataset, Lookback, Millicores, OomKill, ResourceClaim, St
 use estimate::{Bounds, Estimate};
 
 use super::sizing::{StockClaims, requests};
-use crate::{Arm, ArmError, ArmName, View};
+use crate::{Arm, ArmError, ArmLimits, ArmName, View};
 
 /// `--recommender-interval` and `--updater-interval`.
 const EVERY: SignedDuration = SignedDuration::from_secs(60);
@@ -39,10 +39,10 @@ pub struct Vpa {
 }
 
 impl Vpa {
-    /// With CPU recommendations times `margin`.
+    /// With CPU recommendations times `margin`, and limits that follow them by `limits`.
     #[must_use]
-    pub fn new(margin: f64) -> Self {
-        let (stock, estimates) = (StockClaims::default(), BTreeMap::new());
+    pub fn new(margin: f64, limits: ArmLimits) -> Self {
+        let (stock, estimates) = (StockClaims::new(limits), BTreeMap::new());
         Self { margin, stock, seen_until: None, estimates }
     }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::goals::goals;
 use super::{
-    AtRiskOfBaseline, Comparison, CostAtRisk, FrontierPoint, INDICATORS, Indicator, Overall,
-    REFERENCES, SCHEMA, ScenarioComparison, Summary, Versus,
+    AtEqualRisk, Comparison, CostAtRisk, FrontierPoint, INDICATORS, Indicator, Overall, REFERENCES,
+    SCHEMA, ScenarioComparison, Summary, Versus,
 };
 use crate::statistics::{Bootstrap, EqualRisk, Interval, RiskPoint, cost_at, holm, wilcoxon};
 use crate::{ArmName, Metrics, ResultRow};
@@ -193,54 +193,75 @@ fn frontiers(runs: &Runs<'_>, bootstrap: &mut Bootstrap) -> BTreeMap<ArmName, Ve
         .collect()
 }
 
-fn equal_risk(runs: &Runs<'_>, bootstrap: &mut Bootstrap) -> BTreeMap<ArmName, AtRiskOfBaseline> {
-    let baseline = runs.get(&ArmName::Baseline).and_then(|margins| margins.get(&AS_IT_IS));
-    let Some(baseline) = baseline else { return BTreeMap::new() };
+/// Points of one margin, by seed.
+type Points = Vec<RiskPoint>;
+
+fn equal_risk(runs: &Runs<'_>, bootstrap: &mut Bootstrap) -> BTreeMap<ArmName, AtEqualRisk> {
+    let Some(of_baseline) = runs.get(&ArmName::Baseline) else { return BTreeMap::new() };
     let mut compared = BTreeMap::new();
     for (&arm, margins) in runs {
-        // A seed counts where it has been run with every margin and by the baseline.
-        let complete = |seed: &&u64| margins.values().all(|seeds| seeds.contains_key(seed));
-        let seeds: Vec<u64> = baseline.keys().filter(complete).copied().collect();
-        if seeds.is_empty() {
+        // A seed counts where both have run with it at every margin that they have.
+        let both = || of_baseline.values().chain(margins.values());
+        let all = both().flat_map(BTreeMap::keys).collect::<BTreeSet<_>>();
+        let complete = all.into_iter().filter(|seed| both().all(|runs| runs.contains_key(seed)));
+        let seeds: Vec<u64> = complete.copied().collect();
+        if seeds.is_empty() || !of_baseline.contains_key(&AS_IT_IS) {
             continue;
         }
         let mut cost = |risk: fn(&Metrics) -> f64| {
-            let point = |seeds: &BTreeMap<u64, &Metrics>, seed| {
-                let metrics = seeds[seed];
+            let point = |runs: &BTreeMap<u64, &Metrics>, seed: &u64| {
+                let metrics = runs[seed];
                 RiskPoint { cost: metrics.cpu_hours_requested, risk: risk(metrics) }
             };
-            let of_seed =
-                |of: &BTreeMap<u64, &Metrics>| seeds.iter().map(|s| point(of, s)).collect();
-            let reference: Vec<RiskPoint> = of_seed(baseline);
-            let arm: Vec<Vec<RiskPoint>> = margins.values().map(of_seed).collect();
-            cost_at_risk(&reference, &arm, bootstrap)
+            let of = |runs| seeds.iter().map(|seed| point(runs, seed)).collect::<Points>();
+            let arm: Vec<Points> = margins.values().map(of).collect();
+            let as_it_is = of(&of_baseline[&AS_IT_IS]);
+            let baseline: Vec<Points> = of_baseline.values().map(of).collect();
+            [at_risk_of(&as_it_is, &arm, bootstrap), at_one_percent(&baseline, &arm, bootstrap)]
         };
-        let violations = cost(|metrics| metrics.violations);
-        let cpu_under = cost(|metrics| metrics.cpu_under);
-        compared.insert(arm, AtRiskOfBaseline { violations, cpu_under });
+        let [violations, violations_one_percent] = cost(|metrics| metrics.violations);
+        let [cpu_under, cpu_under_one_percent] = cost(|metrics| metrics.cpu_under);
+        let costs =
+            AtEqualRisk { violations, cpu_under, violations_one_percent, cpu_under_one_percent };
+        compared.insert(arm, costs);
     }
     compared
 }
 
-/// By the reference's points of all seeds, and for each margin the arm's.
-fn cost_at_risk(
-    reference: &[RiskPoint],
-    arm: &[Vec<RiskPoint>],
-    bootstrap: &mut Bootstrap,
-) -> CostAtRisk {
+/// What an arm costs at the risk of a reference, which moves with the seeds that are drawn.
+fn at_risk_of(reference: &[RiskPoint], arm: &[Points], bootstrap: &mut Bootstrap) -> CostAtRisk {
     let found = |places: &[u32]| {
         let reference = mean(reference, places);
-        let points: Vec<RiskPoint> = arm.iter().map(|points| mean(points, places)).collect();
-        (reference, cost_at(&points, reference.risk))
+        (reference.risk, cost_of(arm, places, reference.risk), reference.cost)
     };
-    let ratio = bootstrap.of(reference.len(), |places| {
-        let (reference, cost) = found(places);
-        cost.cost() / reference.cost
+    cost_at_risk(reference.len(), found, bootstrap)
+}
+
+/// What an arm costs at a risk of a hundredth, by what a reference costs at it.
+fn at_one_percent(reference: &[Points], arm: &[Points], bootstrap: &mut Bootstrap) -> CostAtRisk {
+    const RISK: f64 = 0.01;
+    let found = |places: &[u32]| {
+        (RISK, cost_of(arm, places, RISK), cost_of(reference, places, RISK).cost())
+    };
+    cost_at_risk(arm.first().map_or(0, Vec::len), found, bootstrap)
+}
+
+fn cost_of(arm: &[Points], places: &[u32], risk: f64) -> EqualRisk {
+    cost_at(&arm.iter().map(|points| mean(points, places)).collect::<Vec<_>>(), risk)
+}
+
+/// By what is found of seeds that are drawn: the risk, the cost at it, and that of the reference.
+fn cost_at_risk(
+    count: usize,
+    found: impl Fn(&[u32]) -> (f64, EqualRisk, f64),
+    bootstrap: &mut Bootstrap,
+) -> CostAtRisk {
+    let ratio = bootstrap.of(count, |places| {
+        let (_, cost, reference) = found(places);
+        if reference.is_finite() { cost.cost() / reference } else { f64::INFINITY }
     });
-    let all: Vec<u32> = (0..reference.len() as u32).collect();
-    let (reference, cost) = found(&all);
-    let reached = cost != EqualRisk::NotReached && reference.cost > 0.0;
-    CostAtRisk { risk: reference.risk, cost, ratio: reached.then_some(ratio) }
+    let (risk, cost, _) = found(&(0..count as u32).collect::<Vec<_>>());
+    CostAtRisk { risk, cost, ratio: ratio.mean.is_finite().then_some(ratio) }
 }
 
 fn mean(points: &[RiskPoint], places: &[u32]) -> RiskPoint {

@@ -79,7 +79,9 @@ impl DayShape {
         let mut points = rows.of(trace)?;
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         let first = points.first().map_or(0.0, |point| point.0);
-        points.iter_mut().for_each(|point| point.0 -= first);
+        for point in &mut points {
+            point.0 -= first;
+        }
         let length = points.last().map_or(0.0, |point| point.0);
         let area: f64 = points
             .windows(2)

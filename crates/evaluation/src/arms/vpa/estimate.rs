@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mora_backtest::Histogram;
-use mora_core::{Bytes, ContainerUsage, Series};
+use mora_core::{ContainerUsage, Series};
 
 const DAY_SECONDS: f64 = 86_400.0;
 const DAY: i64 = 86_400;
@@ -166,7 +166,7 @@ fn observations(series: &Series) -> impl Iterator<Item = (i64, f64)> + '_ {
 
 #[cfg(test)]
 mod tests {
-    use mora_core::{OomKill, Step};
+    use mora_core::{Bytes, OomKill, Step};
 
     use super::*;
 
