@@ -1,6 +1,8 @@
 //! `mora evaluate`: ways to size an application compared in closed loop.
 
 mod arms;
+mod calibrate;
+mod cluster;
 mod mora_arm;
 mod report;
 mod settings;
@@ -20,6 +22,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use self::arms::Arms;
+use self::calibrate::{CalibrateArguments, ValidateArguments, calibration, validation};
 use self::report::report;
 use self::settings::{RunArguments, configuration};
 use crate::progress::{bar, say};
@@ -34,10 +37,14 @@ pub(crate) struct EvaluateArguments {
 
 #[derive(Debug, Subcommand)]
 enum EvaluateCommand {
-    /// Run every arm in every scenario with every seed on a simulated cluster
+    /// Run every arm in every scenario with every seed, on a simulated cluster or a real one
     Run(Box<RunArguments>),
     /// Go on with an evaluation that was interrupted
     Resume(ResumeArguments),
+    /// Fit the simulated application to what was measured of a real one
+    Calibrate(Box<CalibrateArguments>),
+    /// Hold a simulated application against what was measured of a real one
+    Validate(Box<ValidateArguments>),
     /// Compare what was run: tables, figures and a page
     Report(ReportArguments),
 }
@@ -76,6 +83,8 @@ pub(crate) async fn evaluate(arguments: EvaluateArguments) -> anyhow::Result<Exi
         EvaluateCommand::Resume(ResumeArguments { results, jobs }) => {
             go_on(Results::open(&results)?, &results, jobs).await
         }
+        EvaluateCommand::Calibrate(arguments) => calibration(*arguments).await,
+        EvaluateCommand::Validate(arguments) => validation(*arguments).await,
         EvaluateCommand::Report(ReportArguments { results }) => {
             let reporting = tokio::task::spawn_blocking(move || report(&results));
             reporting.await.context("the report broke off")?
@@ -89,6 +98,9 @@ async fn go_on(
     folder: &Path,
     jobs: Option<NonZeroUsize>,
 ) -> anyhow::Result<Exit> {
+    if let Some(settings) = cluster::cluster_of(results.configuration())? {
+        return cluster::go_on(results, folder, settings).await;
+    }
     let arms = Arms::new(results.configuration(), folder)?;
     let parallel = jobs.or(available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let (runtime, stop) = (Handle::current(), Arc::new(AtomicBool::new(false)));
@@ -163,3 +175,6 @@ fn named(key: &RunKey) -> String {
     let margin = if *margin_thousandths == 1000 { String::new() } else { format!(" x {margin}") };
     format!("{scenario}, {arm}{margin}, seed {seed}")
 }
+
+#[cfg(test)]
+mod tests;

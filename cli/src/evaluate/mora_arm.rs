@@ -24,7 +24,7 @@ use mora_model_worker::Member;
 use mora_planning::RequestShape;
 use tokio::sync::Semaphore;
 
-use asked::Asked;
+pub(crate) use asked::Asked;
 pub(crate) use library::Libraries;
 use system::{System, Trainers};
 
@@ -81,11 +81,11 @@ pub(crate) struct MoraArm {
 }
 
 impl MoraArm {
-    /// The arm `name` as `options` say, with `margin_thousandths` times the CPU it asks for, with models of `libraries`.
+    /// The arm `name` as `options` say, with models of `libraries`; what is set for what it asks for is up to `asked`.
     pub(crate) fn new(
         name: ArmName,
         options: MoraOptions,
-        margin_thousandths: u32,
+        asked: Asked,
         libraries: Arc<Libraries>,
     ) -> Self {
         let default_mode = match options.requests {
@@ -93,7 +93,6 @@ impl MoraArm {
             RequestShape::Peak => ApplyMode::InPlace,
         };
         let apply = ApplyConfig { default_mode, permitted: true, ..ApplyConfig::default() };
-        let asked = Asked::with_margin(margin_thousandths);
         Self { name, options, libraries, apply, asked, system: None }
     }
 
@@ -105,7 +104,9 @@ impl MoraArm {
             None => self.start(lookback, &datasets).await?,
         };
         let outcome = self.system.insert(system).plan(lookback, datasets).await?;
-        Ok(self.asked.changes(intents(&outcome.plan, &self.apply, now))?)
+        let current = view.workloads().into_iter();
+        let current = current.map(|workload| (workload.clone(), view.claim(&workload)));
+        Ok(self.asked.changes(intents(&outcome.plan, &self.apply, now), current)?)
     }
 
     fn lookback(&self, now: Timestamp) -> Lookback {

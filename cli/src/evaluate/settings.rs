@@ -8,9 +8,11 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use jiff::SignedDuration;
 use mora_cluster_simulator::{Application, NodeSize, boutique};
-use mora_evaluation::{ArmName, Configuration, Matrix, Objective, Scenario, Setup};
+use mora_evaluation::{ArmLimits, ArmName, Configuration, Matrix, Objective, Scenario, Setup};
 use mora_model_worker::Member;
 use serde::{Deserialize, Serialize};
+
+use super::cluster::{CLUSTER, ClusterArguments};
 
 /// Namespace of the simulated shop.
 const NAMESPACE: &str = "hipster-shop";
@@ -57,6 +59,8 @@ pub(super) struct RunArguments {
     /// Runs at once; as many as there are processors when absent
     #[arg(long, value_name = "N", alias = "parallel")]
     pub(super) jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    cluster: ClusterArguments,
 }
 
 /// What a file can say of an evaluation; every key can be left out and an unknown one is an error.
@@ -73,6 +77,7 @@ struct File {
     application: Option<PathBuf>,
     nodes: Option<Vec<NodeSize>>,
     objective: Option<Objective>,
+    limits: Option<ArmLimits>,
     settling_minutes: Option<u32>,
     mora: MoraSettings,
 }
@@ -106,13 +111,23 @@ impl MoraSettings {
 ///
 /// Fails when a name is not known, a number out of range, or a file cannot be read.
 pub(super) fn configuration(arguments: &RunArguments) -> anyhow::Result<Configuration> {
-    let file = arguments.config.as_deref().map(read::<File>).transpose()?.unwrap_or_default();
+    let mut file = arguments.config.as_deref().map(read::<File>).transpose()?.unwrap_or_default();
     let matrix = matrix(arguments, &file)?;
     let setup = setup(arguments, &file)?;
+    let cluster = arguments.cluster.settings()?;
+    if cluster.is_some() {
+        // A fit takes longer than hours of a compressed day.
+        file.mora.last_fit_hours = 24 * MOST_DAYS as u32;
+    }
     let mora =
         serde_json::to_value(&file.mora).context("the settings of MOrA are not plain data")?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let arms = BTreeMap::from([(MORA.to_owned(), mora)]);
+    let mut arms = BTreeMap::from([(MORA.to_owned(), mora)]);
+    if let Some(cluster) = cluster {
+        let cluster = serde_json::to_value(cluster)
+            .context("the settings of the cluster are not plain data")?;
+        arms.insert(CLUSTER.to_owned(), cluster);
+    }
     Ok(Configuration { version, setup, arms, matrix })
 }
 
@@ -179,6 +194,7 @@ fn setup(arguments: &RunArguments, file: &File) -> anyhow::Result<Setup> {
     let history_days = arguments.history_days.or(file.history_days);
     setup.history_days = history_days.unwrap_or(setup.history_days);
     setup.objective = file.objective.unwrap_or(setup.objective);
+    setup.limits = file.limits.unwrap_or(setup.limits);
     setup.settling_minutes = file.settling_minutes.unwrap_or(setup.settling_minutes);
     if let Some(nodes) = &file.nodes {
         ensure!(!nodes.is_empty(), "a cluster has at least one node; list some under `nodes`");
@@ -198,7 +214,7 @@ fn hours(days: f64) -> anyhow::Result<u32> {
 }
 
 /// The YAML or JSON file at `path`.
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> anyhow::Result<T> {
+pub(super) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> anyhow::Result<T> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read; check the path", path.display()))?;
     serde_saphyr::from_str(&text)

@@ -76,8 +76,10 @@ pub(crate) fn with_changes(
     Ok(cluster.into_recording())
 }
 
-/// Decisions fall on multiples of their interval since the Unix epoch, so that one an hour falls on full hours.
-fn next_decision(now: Timestamp, every: Option<SignedDuration>) -> Option<Timestamp> {
+/// When an arm that decides `every` so often decides next after `now`; `None` where it does not. Decisions fall on multiples of
+/// their interval since the Unix epoch, so that one an hour falls on full hours.
+#[must_use]
+pub fn next_decision(now: Timestamp, every: Option<SignedDuration>) -> Option<Timestamp> {
     let every = every?.as_millis().max(1);
     let next = (i128::from(now.as_millisecond()).div_euclid(every) + 1) * every;
     Timestamp::from_millisecond(i64::try_from(next).ok()?).ok()

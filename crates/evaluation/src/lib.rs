@@ -33,7 +33,7 @@ pub use arms::{
 pub use calibration::{
     Calibrated, CalibrationError, ServiceError, ServiceQuality, calibrate, validate,
 };
-pub use closed_loop::{Outcome, RunError, run};
+pub use closed_loop::{Outcome, RunError, next_decision, run};
 pub use comparison::{
     AtEqualRisk, Comparison, CostAtRisk, FrontierPoint, Goal, INDICATORS, Indicator, Overall,
     REFERENCES, SCHEMA, ScenarioComparison, Summary, Versus, indicator,

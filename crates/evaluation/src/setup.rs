@@ -18,10 +18,10 @@ pub(crate) const MOST_REPLICAS: u32 = 4;
 #[serde(rename_all = "snake_case")]
 pub enum ArmLimits {
     /// They stay as many times the request as in the manifest.
-    #[default]
     KeepRatio,
     /// The same, but never below the limit of the manifest: a request is a share and a price, and a limit far below what a
     /// single request of a user takes at once makes it wait, whatever the mean usage is.
+    #[default]
     NeverLower,
 }
 
@@ -68,7 +68,7 @@ impl Setup {
             judged_hours: None,
             history_step_millis: 10_000,
             step_millis: 100,
-            limits: ArmLimits::KeepRatio,
+            limits: ArmLimits::NeverLower,
             objective: Objective { latency_p95: 0.3, error_ratio: 0.001 },
         }
     }

@@ -7,6 +7,9 @@ use mora_cluster_simulator::Change;
 use mora_core::{Dataset, Millicores, ResourceClaim, WorkloadRef};
 use thiserror::Error;
 
+/// The factor that changes nothing, in thousandths.
+const AS_IT_IS: u32 = 1000;
+
 /// Why an intent is no change of a simulated cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum NoChange {
@@ -32,15 +35,20 @@ struct Pair {
 /// MOrA does not know of the factor: the claims it set are shown to it as it asked for them, since otherwise it would see its own
 /// requests changed by somebody and change them back.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     thousandths: u32,
+    /// The claims whose limits are the least; none where limits may fall.
+    least: BTreeMap<WorkloadRef, ResourceClaim>,
     pairs: BTreeMap<WorkloadRef, Pair>,
 }
 
 impl Asked {
-    /// With a factor on CPU requests and limits, in thousandths.
-    pub(super) const fn with_margin(thousandths: u32) -> Self {
-        Self { thousandths, pairs: BTreeMap::new() }
+    /// With a factor on CPU requests and limits, in thousandths, and with limits of at least those of `least`.
+    pub(crate) const fn with_margin(
+        thousandths: u32,
+        least: BTreeMap<WorkloadRef, ResourceClaim>,
+    ) -> Self {
+        Self { thousandths, least, pairs: BTreeMap::new() }
     }
 
     /// `datasets` with the claims that were asked for in place of those that were set for them.
@@ -56,11 +64,33 @@ impl Asked {
         datasets
     }
 
-    /// The changes that `intended` asks for, in its order: raises before decreases.
+    /// The changes that `intended` asks for, in its order: raises before decreases. What a plan leaves at the claim it has, one of
+    /// `current`, is asked for too, so the factor is on it as well.
     ///
     /// Fails when the plan asks for what a simulated cluster has not.
-    pub(super) fn changes(&mut self, intended: Intended) -> Result<Vec<Change>, NoChange> {
-        intended.changes.into_iter().map(|intent| self.change(intent)).collect()
+    pub(super) fn changes(
+        &mut self,
+        intended: Intended,
+        current: impl IntoIterator<Item = (WorkloadRef, ResourceClaim)>,
+    ) -> Result<Vec<Change>, NoChange> {
+        let changes = intended.changes.into_iter().map(|intent| self.change(intent));
+        let mut changes = changes.collect::<Result<Vec<_>, _>>()?;
+        for (workload, asked) in current {
+            if self.thousandths != AS_IT_IS && !self.pairs.contains_key(&workload) {
+                let claim = self.set(&workload, asked);
+                changes.push(Change::Resize { workload, claim });
+            }
+        }
+        Ok(changes)
+    }
+
+    /// What is set where `asked` is asked for, which is noted.
+    fn set(&mut self, workload: &WorkloadRef, asked: ResourceClaim) -> ResourceClaim {
+        let scaled = self.scaled(asked);
+        let least = self.least.get(workload);
+        let set = least.map_or(scaled, |least| with_limits_of(scaled, *least));
+        self.pairs.insert(workload.clone(), Pair { asked, set });
+        set
     }
 
     fn change(&mut self, intent: Intent) -> Result<Change, NoChange> {
@@ -69,8 +99,7 @@ impl Asked {
         let (Some(asked), None) = (claims.next(), claims.next()) else {
             return Err(NoChange::Containers(workload, containers.len()));
         };
-        let claim = self.scaled(asked);
-        self.pairs.insert(workload.clone(), Pair { asked, set: claim });
+        let claim = self.set(&workload, asked);
         match means {
             Means::Pods | Means::PodsOrTemplate => Ok(Change::Resize { workload, claim }),
             Means::Template => Ok(Change::RollOut { workload, claim }),
@@ -87,6 +116,19 @@ impl Asked {
             cpu_limit: claim.cpu_limit.map(times),
             ..claim
         }
+    }
+}
+
+/// `claim` with limits of at least those of `least`; one that equals its request there stays equal, since another would change the
+/// pod's class of service.
+fn with_limits_of(claim: ResourceClaim, least: ResourceClaim) -> ResourceClaim {
+    fn raised<Q: Ord + Copy>(limit: Option<Q>, least: Option<Q>, request: Option<Q>) -> Option<Q> {
+        if least == request { limit } else { limit.max(least.filter(|_| limit.is_some())) }
+    }
+    ResourceClaim {
+        cpu_limit: raised(claim.cpu_limit, least.cpu_limit, least.cpu_request),
+        memory_limit: raised(claim.memory_limit, least.memory_limit, least.memory_request),
+        ..claim
     }
 }
 
@@ -128,13 +170,17 @@ mod tests {
         Intent { workload, mode: ApplyMode::Scheduled, means, wave: 1, containers }
     }
 
+    fn asking(thousandths: u32) -> Asked {
+        Asked::with_margin(thousandths, BTreeMap::new())
+    }
+
     fn intended(changes: Vec<Intent>) -> Intended {
         Intended { changes, ..Intended::default() }
     }
 
     #[test]
     fn intents_become_changes_in_their_order_by_their_means() {
-        let mut asked = Asked::with_margin(1000);
+        let mut asked = asking(1000);
         let changes = vec![
             intent("shop/web", Means::Pods, &[("server", claim(300, 600))]),
             intent("shop/cart", Means::Template, &[("server", claim(100, 200))]),
@@ -144,14 +190,14 @@ mod tests {
             Change::Resize { workload: web, claim: claim(300, 600) },
             Change::RollOut { workload: cart, claim: claim(100, 200) },
         ];
-        assert_eq!(asked.changes(intended(changes)).unwrap(), expected);
+        assert_eq!(asked.changes(intended(changes), []).unwrap(), expected);
     }
 
     #[test]
     fn the_factor_is_on_cpu_alone_and_what_was_set_is_shown_as_it_was_asked_for() {
-        let mut asked = Asked::with_margin(1250);
+        let mut asked = asking(1250);
         let changes = vec![intent("shop/web", Means::Pods, &[("server", claim(301, 600))])];
-        let changes = asked.changes(intended(changes)).unwrap();
+        let changes = asked.changes(intended(changes), []).unwrap();
         let set = claim(377, 750);
         let workload: WorkloadRef = "shop/web".parse().unwrap();
         assert_eq!(changes, [Change::Resize { workload: workload.clone(), claim: set }]);
@@ -166,11 +212,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_as_it_is_has_the_factor_too_once() {
+        let workload: WorkloadRef = "shop/web".parse().unwrap();
+        let current = || [(workload.clone(), claim(100, 200))];
+        let nothing = || intended(Vec::new());
+        assert_eq!(asking(1000).changes(nothing(), current()).unwrap(), []);
+        let mut asked = asking(800);
+        let expected = [Change::Resize { workload: workload.clone(), claim: claim(80, 160) }];
+        assert_eq!(asked.changes(nothing(), current()).unwrap(), expected);
+        assert_eq!(asked.changes(nothing(), current()).unwrap(), []);
+    }
+
+    #[test]
+    fn limits_that_may_not_fall_stay_and_what_was_asked_for_is_shown() {
+        let workload: WorkloadRef = "shop/web".parse().unwrap();
+        for (stock, asked, set) in [
+            (claim(200, 400), claim(100, 200), claim(100, 400)),
+            (claim(200, 400), claim(300, 600), claim(300, 600)),
+            (claim(200, 200), claim(100, 100), claim(100, 100)),
+        ] {
+            let least = [(workload.clone(), stock)].into();
+            let changes = vec![intent("shop/web", Means::Pods, &[("server", asked)])];
+            let changes = Asked::with_margin(1000, least).changes(intended(changes), []).unwrap();
+            assert_eq!(changes, [Change::Resize { workload: workload.clone(), claim: set }]);
+        }
+    }
+
+    #[test]
     fn what_a_simulated_cluster_has_not_is_refused_by_name() {
         let two = [("server", claim(1, 1)), ("proxy", claim(1, 1))];
         for (means, containers) in [(Means::Pods, &two[..]), (Means::Files, &two[..1])] {
             let changes = vec![intent("shop/web", means, containers)];
-            let error = Asked::with_margin(1000).changes(intended(changes)).unwrap_err();
+            let error = asking(1000).changes(intended(changes), []).unwrap_err();
             assert!(error.to_string().contains("shop/Deployment/web"), "{error}");
         }
     }

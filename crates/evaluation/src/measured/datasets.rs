@@ -1,4 +1,4 @@
-//! A run as a collector would have it, after the history before it.
+//! A run as a collector would have it.
 
 use std::collections::BTreeMap;
 
@@ -127,7 +127,55 @@ fn within(mut dataset: Dataset, lookback: &Lookback) -> Dataset {
 
 #[cfg(test)]
 mod tests {
+    use mora_core::ResourceClaim;
+
+    use super::super::{Clock, Held, Holding, WorkloadTracks};
     use super::*;
+
+    #[test]
+    fn only_whole_minutes_before_now_are_seen_and_pods_stay_apart() {
+        let begun: Timestamp = "2026-11-26T10:00:00Z".parse().unwrap();
+        let clock = Clock::new(begun, "2026-03-03T00:00:00Z".parse().unwrap(), 60.0).unwrap();
+        let workload: WorkloadRef = "shop/cart".parse().unwrap();
+        let second = begun.as_second() as f64;
+        let track = |value: f64, from: f64, to: f64| {
+            Track::new([(second + from, value), (second + to, value)])
+        };
+        let tracks = WorkloadTracks {
+            cpu: [
+                ("a".to_owned(), track(0.5, 0.0, 10.0)),
+                ("b".to_owned(), track(0.25, 5.5, 10.0)),
+            ]
+            .into(),
+            received: track(7.0, 0.0, 10.0),
+            ..WorkloadTracks::default()
+        };
+        let holding = Holding { replicas: 2, pods: 2, ready: 2, cpu: 0.2, memory: 1.0 };
+        let run = MeasuredRun {
+            clock,
+            minutes: 10,
+            first: 0,
+            workloads: vec![workload.clone()],
+            entry: 0,
+            held: vec![Held { at: begun, workloads: [(workload.clone(), holding)].into() }],
+            tracks: [(workload.clone(), tracks)].into(),
+            pages: Vec::new(),
+            changes: Vec::new(),
+        };
+        let container = ContainerOf {
+            name: "server".to_owned(),
+            claim: ResourceClaim::default(),
+            scales: true,
+        };
+        let now = clock.start() + jiff::SignedDuration::from_secs(4 * 60 + 59);
+        let datasets = run.datasets(now, &[(workload, container)].into());
+        let [dataset] = &datasets[..] else { panic!("one workload: {datasets:?}") };
+        assert_eq!(dataset.request_rate.as_ref().unwrap().values(), [Some(7.0); 4]);
+        assert_eq!(dataset.replicas.as_ref().unwrap().values(), [Some(2.0); 4]);
+        let cpu = &dataset.containers["server"].cpu;
+        assert_eq!(cpu["a"].len(), 4);
+        assert_eq!(cpu["b"].observed().count(), 1, "{:?}", cpu["b"]);
+    }
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).unwrap()

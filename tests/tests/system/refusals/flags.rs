@@ -18,6 +18,7 @@ fn what_the_command_line_does_not_take_is_wrong_usage() {
         ("no-supposition", &["whatif", "--entry", "frontend"]),
         ("no-mode", &["apply", "--mode", "restart"]),
         ("no-length", &["backtest", "--data", "usage.csv", "--history", "7"]),
+        ("no-seeds", &["evaluate", "run", "--results", "evaluation", "--seeds", "0"]),
     ];
     for (name, arguments) in cases {
         assert_eq!(Refused::new().is_told(name, arguments), 2, "{name}");
@@ -56,4 +57,33 @@ fn files_that_are_not_there_or_are_something_else_are_named() {
     assert_eq!(refused.is_told("no-recording", &["backtest", "--data", "absent.csv"]), 1);
     assert_eq!(refused.is_told("no-library", &["models", "list"]), 1);
     assert_eq!(refused.is_told("no-state", &["explain", "cart", "--state", "absent"]), 1);
+}
+
+#[test]
+fn an_evaluation_of_what_is_not_known_is_told_what_is_and_makes_no_folder() {
+    let refused = Refused::new();
+    let run = |option, value| ["evaluate", "run", "--results", "evaluation", option, value];
+    for (name, option, value) in [
+        ("no-arm", "--arms", "moar"),
+        ("no-evaluation-scenario", "--scenarios", "calm"),
+        ("no-shape", "--scenarios", "file:absent.csv"),
+        ("no-margin", "--margins", "0"),
+        ("no-judged-time", "--days", "0.1"),
+        ("no-application", "--application", "absent.yaml"),
+    ] {
+        assert_eq!(refused.is_told(name, &run(option, value)), 1, "{name}");
+    }
+    assert!(!refused.path("evaluation").exists());
+}
+
+#[test]
+fn a_folder_without_an_evaluation_is_named() {
+    let refused = Refused::new().file("other/notes.txt", "");
+    for name in ["resume", "report"] {
+        let arguments = ["evaluate", name, "--results", "other"];
+        assert_eq!(refused.is_told(&format!("nothing-to-{name}"), &arguments), 1);
+    }
+    let damaged = Refused::new().file("evaluation/configuration.json", "{}");
+    let arguments = ["evaluate", "resume", "--results", "evaluation"];
+    assert_eq!(damaged.is_told("no-evaluation", &arguments), 1);
 }
