@@ -136,7 +136,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 
 fn qualities(quality: &[ServiceQuality]) -> String {
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
+    table.load_style(comfy_table::presets::NOTHING);
     table.set_header([
         "workload",
         "values",
@@ -160,7 +160,7 @@ fn qualities(quality: &[ServiceQuality]) -> String {
 
 fn differences(errors: &[ServiceError]) -> String {
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
+    table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["workload", "values", "CPU", "CPU in all", "rate", "memory", "p50", "p95"]);
     for one in errors {
         let figures =

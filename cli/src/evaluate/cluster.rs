@@ -157,8 +157,7 @@ impl<'a> Evaluated<'a> {
         }
         say(&format!("simulating {} days of history", self.setup().history_days));
         let (setup, scenario, seed) = (self.setup().clone(), scenario.clone(), key.seed);
-        let made =
-            tokio::task::spawn_blocking(move || mora_evaluation::history(&setup, &scenario, seed));
+        let made = tokio::task::spawn_blocking(move || History::simulate(&setup, &scenario, seed));
         let history = Arc::new(made.await.context("the simulation of the history broke off")??);
         known.insert(named, history.clone());
         Ok(history)
