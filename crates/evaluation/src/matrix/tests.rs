@@ -34,7 +34,7 @@ fn run(
     arms: &dyn ArmFactory,
     parallel: usize,
     most: usize,
-) -> Result<Summary, MatrixError> {
+) -> Result<MatrixSummary, MatrixError> {
     let runtime = Runtime::new().unwrap();
     let results = Results::create(folder, configuration)?;
     let provenance = Provenance { environment: "simulated".to_owned(), ..Provenance::default() };
@@ -66,11 +66,11 @@ fn an_interrupted_matrix_that_goes_on_equals_one_that_was_not() {
     let asked = || configuration(&ARMS, &[1, 2]);
     let arms = BuiltInArms::default();
     let summary = run(whole.path(), asked(), &arms, 3, usize::MAX).unwrap();
-    assert_eq!(summary, Summary { before: 0, made: 12, left: 0 });
+    assert_eq!(summary, MatrixSummary { before: 0, made: 12, left: 0 });
     let first = run(parts.path(), asked(), &arms, 1, 5).unwrap();
-    assert_eq!(first, Summary { before: 0, made: 5, left: 7 });
+    assert_eq!(first, MatrixSummary { before: 0, made: 5, left: 7 });
     let second = run(parts.path(), asked(), &BuiltInArms::default(), 2, usize::MAX).unwrap();
-    assert_eq!(second, Summary { before: 5, made: 7, left: 0 });
+    assert_eq!(second, MatrixSummary { before: 5, made: 7, left: 0 });
     assert_eq!(merged(whole.path()), merged(parts.path()));
     let rows = load(whole.path()).unwrap();
     assert_eq!(rows.len(), 12);
@@ -124,7 +124,7 @@ fn a_run_that_fails_leaves_the_others_and_is_tried_again() {
     assert!(error.to_string().contains("`mora evaluate resume` tries again"));
     assert_eq!(load(folder.path()).unwrap().len(), 2);
     let again = run(folder.path(), asked(), &BuiltInArms::default(), 2, usize::MAX).unwrap();
-    assert_eq!(again, Summary { before: 2, made: 2, left: 0 });
+    assert_eq!(again, MatrixSummary { before: 2, made: 2, left: 0 });
 }
 
 #[test]
