@@ -70,7 +70,7 @@ impl Cluster {
         let pod = &mut self.pods[place];
         let node = &mut self.nodes[node];
         let cores = node.cores.min(of_service.concurrency as usize) as f64;
-        let of_node = pod.fair.min(node.left);
+        let of_node = node.allows(pod.fair);
         let allowed = pod.budget.min(of_node).max(0.0);
         let own = background.min(allowed);
         let room = (allowed - own).min(cores * seconds);
@@ -87,7 +87,7 @@ impl Cluster {
         let starved = work > room || own < background;
         let by_node = starved && of_node < pod.budget;
         node.short |= by_node;
-        node.left -= used + own;
+        node.spend(used + own);
         pod.used(used + own);
         pod.demand = if by_node { cores * seconds } else { used + own };
         pod.second.periods += seconds / PERIOD;
@@ -162,11 +162,11 @@ impl Cluster {
         let chosen = super::random::unit(bits.rotate_left(20));
         let of_service = &self.services[service];
         let work = of_service.work(bits);
-        let own = work + of_service.cpu.waiting;
         let Some(pod) = (!of_service.ready.is_empty()).then(|| of_service.ready_at(chosen)) else {
-            return own;
+            return work + of_service.cpu.waiting;
         };
         let pod = &self.pods[pod];
+        let own = work * pod.stretch + of_service.cpu.waiting;
         let limit = pod.cpu_limit;
         let queued = if limit.is_finite() { pod.fluid.work / limit.max(1e-6) } else { 0.0 };
         let held = pod.second.throttled / pod.second.periods.max(1.0);

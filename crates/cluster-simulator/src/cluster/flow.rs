@@ -89,7 +89,7 @@ impl Cluster {
         let pod = &mut self.pods[place];
         let Some(node) = pod.node else { return };
         let node = &mut self.nodes[node];
-        let of_node = pod.fair.min(node.left);
+        let of_node = node.allows(pod.fair);
         let allowed = pod.budget.min(of_node).max(0.0);
         let own = background.min(allowed);
         let concurrency = self.services[service].concurrency.saturating_sub(pod.held) as usize;
@@ -98,6 +98,7 @@ impl Cluster {
             to: from + seconds,
             cores: node.cores.min(concurrency),
             work: allowed - own,
+            stretch: node.stretch(pod.stretch),
         };
         let (used, short) = serve(pod, allowance, &mut self.served);
         let starved = short || own < background;
@@ -106,7 +107,7 @@ impl Cluster {
         pod.held_back |= by_limit;
         node.short |= by_node;
         pod.budget -= used + own;
-        node.left -= used + own;
+        node.spend(used + own);
         pod.used(used + own);
         // Only shares of a short node are made from it.
         pod.demand = if by_node { node.cores as f64 * seconds } else { used + own };

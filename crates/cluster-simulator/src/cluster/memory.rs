@@ -17,6 +17,7 @@ impl Cluster {
     /// What a second did: CPU and memory are summed up, and containers that use too much are killed.
     pub(super) fn end_second(&mut self) {
         let span = self.tick() as f64 / 1000.0;
+        self.crowd(span);
         for place in 0..self.pods.len() {
             if self.pods[place].runs() {
                 self.pods[place].memory = self.memory(place, span);

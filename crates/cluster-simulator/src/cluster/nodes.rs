@@ -8,6 +8,15 @@ use crate::NodeSize;
 
 /// The kernel gives even a pod without a request two of 1,024 shares of a core.
 const LEAST_WEIGHT: f64 = 2.0;
+/// How much of what is known of a pod's CPU comes from the last second.
+const NEWEST: f64 = 0.2;
+/// Pods never slow others down as if they used more of the cores than this.
+const FULLEST: f64 = 0.95;
+
+/// Seconds by which pods of a node may run ahead of its cores before they have to share. What single steps hold varies by
+/// chance, and how pods are in one another's way by chance is in how long their requests take.
+const DEBT: f64 = 0.5;
+
 /// A pod may want more in this step than it did in the last.
 const MORE: f64 = 1.25;
 
@@ -22,8 +31,11 @@ pub(crate) struct Node {
     pub(crate) gone: Option<i64>,
     /// Its pods.
     pub(crate) pods: Vec<usize>,
-    /// Core seconds that are left in this step.
-    pub(crate) left: f64,
+    /// Core seconds that are left; below 0 where more was used than there was.
+    left: f64,
+    /// Core seconds of this step that have no owner yet, and those that pods will be given which had no turn.
+    spare: f64,
+    reserved: f64,
     /// Whether pods wanted more than there was in the last step.
     pub(crate) short: bool,
     /// Whether pods have shares in this step.
@@ -41,6 +53,8 @@ impl Node {
             gone: None,
             pods: Vec::new(),
             left: 0.0,
+            spare: 0.0,
+            reserved: 0.0,
             short: false,
             shared: false,
             cpu: size.cpu.cores(),
@@ -54,6 +68,27 @@ impl Node {
             None => self.size.less(self.claimed),
         }
     }
+
+    /// Core seconds that a pod with a share of `fair` may use in this step.
+    pub(crate) fn allows(&mut self, fair: f64) -> f64 {
+        let most = (self.left + DEBT * self.cpu).max(0.0);
+        if !self.shared {
+            return most;
+        }
+        self.reserved -= fair;
+        fair.max(self.spare - self.reserved).min(most)
+    }
+
+    /// The factor on the time of requests: none where pods have shares of the node.
+    pub(crate) const fn stretch(&self, by_others: f64) -> f64 {
+        if self.shared { 1.0 } else { by_others }
+    }
+
+    /// Notes that core seconds were used.
+    pub(crate) fn spend(&mut self, core_seconds: f64) {
+        self.left -= core_seconds;
+        self.spare -= core_seconds;
+    }
 }
 
 impl Cluster {
@@ -61,10 +96,12 @@ impl Cluster {
     pub(super) fn refill(&mut self) {
         let seconds = self.seconds();
         for node in &mut self.nodes {
-            node.left = node.cpu * seconds;
+            node.spare = node.cpu * seconds;
+            node.left = (node.left + node.spare).min(node.spare);
             if std::mem::take(&mut node.short) {
                 share(node, &mut self.pods);
                 node.shared = true;
+                node.reserved = node.spare;
             } else if std::mem::take(&mut node.shared) {
                 node.pods.iter().for_each(|pod| self.pods[*pod].fair = f64::INFINITY);
             }
@@ -76,14 +113,52 @@ impl Cluster {
             }
         }
     }
+
+    /// After `span` seconds: how much the pods of each node are in one another's way while there is CPU for all.
+    ///
+    /// Requests on cores that others use too are taken to be served by turns: with the offered load `a` of the others on
+    /// `c` cores, they take `1 + C(c, a) / (c - a)` times as long, with Erlang's formula C; on one core that is
+    /// `1 / (1 - a)`. Nobody is slowed down below the share that his request guarantees.
+    pub(super) fn crowd(&mut self, span: f64) {
+        let Self { nodes, pods, .. } = self;
+        for node in nodes {
+            let (mut busy, mut weights) = (0.0, 0.0);
+            for place in &node.pods {
+                let pod = &mut pods[*place];
+                pod.busy += NEWEST * (pod.second.cpu / span - pod.busy);
+                busy += pod.busy;
+                weights += weight(pod);
+            }
+            for place in &node.pods {
+                let pod = &mut pods[*place];
+                let others = (busy - pod.busy).clamp(0.0, FULLEST * node.cores as f64);
+                let guaranteed = (node.cpu * weight(pod) / weights).min(1.0);
+                pod.stretch = stretch(node.cores, others).min(1.0 / guaranteed);
+            }
+        }
+    }
+}
+
+fn stretch(cores: usize, others: f64) -> f64 {
+    let (mut blocking, all) = (1.0, cores as f64);
+    // Erlang's formula B by its recursion, from which C follows.
+    for count in 1..=cores {
+        blocking = others * blocking / (count as f64 + others * blocking);
+    }
+    let waits = blocking / (1.0 - others / all * (1.0 - blocking));
+    1.0 + waits / (all - others)
+}
+
+/// What the kernel weighs a pod's turns by.
+fn weight(pod: &Pod) -> f64 {
+    (pod.requests().cpu.get() as f64).max(LEAST_WEIGHT)
 }
 
 /// Shares the CPU of a node among its pods, weighted by their requests; what one does not want goes to the others.
 ///
 /// What pods want is known from the step before.
 fn share(node: &Node, pods: &mut [Pod]) {
-    let weight = |pod: &Pod| (pod.requests().cpu.get() as f64).max(LEAST_WEIGHT);
-    let mut left = node.left;
+    let mut left = node.spare;
     node.pods.iter().for_each(|pod| pods[*pod].fair = -1.0);
     loop {
         let open = || node.pods.iter().copied().filter(|pod| pods[*pod].fair < 0.0);

@@ -86,6 +86,10 @@ pub(crate) struct Pod {
     /// Core seconds it could have used in the last step, and its fair share of the node in this one.
     pub(crate) demand: f64,
     pub(crate) fair: f64,
+    /// How many times as long as on an empty node requests take, because of other pods; at least 1.
+    pub(crate) stretch: f64,
+    /// CPU that it used lately, in cores.
+    pub(crate) busy: f64,
     /// Bytes that are used and leaked, and the seconds that brief requests spent in the pod since the last second.
     pub(crate) memory: f64,
     pub(crate) leaked: f64,
@@ -123,6 +127,8 @@ impl Pod {
             held_back: false,
             demand: 0.0,
             fair: f64::INFINITY,
+            stretch: 1.0,
+            busy: 0.0,
             memory: 0.0,
             leaked: 0.0,
             residence: 0.0,

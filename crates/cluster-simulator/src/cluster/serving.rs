@@ -29,6 +29,8 @@ pub(crate) struct Allowance {
     pub(crate) cores: usize,
     /// Core seconds.
     pub(crate) work: f64,
+    /// Seconds for each core second, at least 1: other pods take turns on the cores.
+    pub(crate) stretch: f64,
 }
 
 /// Room to work in, used again in each step.
@@ -45,7 +47,7 @@ pub(crate) struct Served {
 
 /// Works off the queue of `pod`; says how many core seconds were used, and whether work waited although cores were free.
 pub(crate) fn serve(pod: &mut Pod, allowance: Allowance, served: &mut Served) -> (f64, bool) {
-    let Allowance { from, to, work, .. } = allowance;
+    let Allowance { from, to, work, stretch, .. } = allowance;
     let cores = allowance.cores.min(MOST_CORES);
     if pod.queue.is_empty() {
         return (0.0, false);
@@ -69,9 +71,9 @@ pub(crate) fn serve(pod: &mut Pod, allowance: Allowance, served: &mut Served) ->
             break;
         }
         pod.queue.pop_front();
-        let used = next.work.min(to - start).min(left);
+        let used = next.work.min((to - start) / stretch).min(left);
         left -= used;
-        served.free[core] = start + used;
+        served.free[core] = start + used * stretch;
         if next.work - used <= NONE {
             served.done.push((next.request, served.free[core] - next.arrived));
         } else {

@@ -42,6 +42,41 @@ fn waits_are_those_of_m_g_1() {
     }
 }
 
+/// Two workloads that take turns on one core: `service / (1 - load of both)`, as in M/M/1 with shared processors.
+#[test]
+fn pods_on_one_core_are_in_one_anothers_way() {
+    let service = |name: &str, per_request: f64| Microservice {
+        workload: workload(name),
+        cpu: CpuCost { per_request, ..lone().cpu },
+        ..lone()
+    };
+    let application = Application {
+        microservices: vec![service("a", 0.005), service("b", 0.01), service("ingress", 1e-9)],
+        calls: vec![
+            crate::Call { caller: 2, callee: 0, ratio: 0.1 },
+            crate::Call { caller: 2, callee: 1, ratio: 0.1 },
+        ],
+        entry: 2,
+    };
+    // One call in ten requests: calls of different requests come on their own, as the formula has it.
+    let nodes = options(vec![node(1000, 4000)]);
+    let mut cluster = Cluster::new(application, Arc::new(|_: f64| 400.0), nodes).unwrap();
+    let mut sums = [(0.0, 0.0); 2];
+    for minute in 1..=90 {
+        cluster.advance_to(at(minute * 60 - 1));
+        for (place, sum) in sums.iter_mut().enumerate() {
+            let latencies = &cluster.services[place].tally.latencies;
+            sum.0 += latencies.mean().unwrap() * latencies.count();
+            sum.1 += latencies.count();
+        }
+        cluster.advance_to(at(minute * 60));
+    }
+    for (sum, service) in sums.into_iter().zip([0.005, 0.01]) {
+        let (mean, expected) = (sum.0 / sum.1, service / (1.0 - 0.6));
+        assert!((mean / expected - 1.0).abs() < 0.1, "{mean} for {expected}");
+    }
+}
+
 /// Requests of exactly 15 ms on a quota of 20 ms per period: a period is throttled when two or more have come that are not
 /// done, which is a queue that can be computed period by period.
 #[test]
