@@ -33,7 +33,7 @@ pub(super) struct MeasuredArguments {
     from: Timestamp,
     /// When it ended
     #[arg(long, value_name = "TIME")]
-    to: Timestamp,
+    until: Timestamp,
     /// Seconds between two values that are compared
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=3600))]
     step_seconds: u32,
@@ -58,7 +58,7 @@ pub(super) struct CalibrateArguments {
     application: Option<PathBuf>,
     /// File for the calibrated application
     #[arg(long, value_name = "FILE")]
-    output: PathBuf,
+    to: PathBuf,
 }
 
 /// Options of `mora evaluate validate`.
@@ -71,12 +71,12 @@ pub(super) struct ValidateArguments {
     application: PathBuf,
     /// File for the errors, as JSON
     #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    to: Option<PathBuf>,
 }
 
 /// Fits the simulated application to a measured one; how well goes to standard output.
 pub(super) async fn calibration(arguments: CalibrateArguments) -> anyhow::Result<Exit> {
-    let CalibrateArguments { measured, application, output } = arguments;
+    let CalibrateArguments { measured, application, to } = arguments;
     let application = match application {
         Some(path) => read::<Application>(&path)?,
         None => boutique(&measured.namespace, RATE)?,
@@ -87,20 +87,20 @@ pub(super) async fn calibration(arguments: CalibrateArguments) -> anyhow::Result
     let calibrated = calibrating.await.context("the calibration broke off")??;
     let text = serde_saphyr::to_string(&calibrated.application)
         .context("the application cannot be written as YAML")?;
-    write(&output, &text)?;
+    write(&to, &text)?;
     print(&qualities(&calibrated.quality))?;
-    say(&format!("the calibrated application is {}", output.display()));
+    say(&format!("the calibrated application is {}", to.display()));
     Ok(Exit::Success)
 }
 
 /// Holds a simulated application against a measured one; the errors go to standard output.
 pub(super) async fn validation(arguments: ValidateArguments) -> anyhow::Result<Exit> {
-    let ValidateArguments { measured, application, output } = arguments;
+    let ValidateArguments { measured, application, to } = arguments;
     let application: Application = read(&application)?;
     let (datasets, nodes) = (measured.collect().await?, measured.nodes()?);
     let validating = tokio::task::spawn_blocking(move || validate(&application, &datasets, &nodes));
     let errors = validating.await.context("the comparison broke off")??;
-    if let Some(path) = output {
+    if let Some(path) = to {
         let text = serde_json::to_string_pretty(&errors).context("errors are plain data")?;
         write(&path, &(text + "\n"))?;
     }
@@ -118,7 +118,7 @@ impl MeasuredArguments {
             ..PrometheusConfig::default()
         };
         let step = Step::from_seconds(self.step_seconds).unwrap_or(Step::MINUTE);
-        let lookback = Lookback { from: step.floor(self.from), to: step.floor(self.to), step };
+        let lookback = Lookback { from: step.floor(self.from), to: step.floor(self.until), step };
         let source = PrometheusSource::new(config)?;
         source.collect(&lookback).await.map_err(anyhow::Error::from)
     }

@@ -71,11 +71,20 @@ const EXAMPLES: &[(&str, &str)] = &[
         "evaluate run",
         "  mora evaluate run --results evaluation          every arm under every scenario, five seeds
   mora evaluate run --results quick --arms baseline,hpa-70,mora --scenarios realistic --seeds 2
-  mora evaluate run --results frontier --scenarios realistic --margins 0.8,1,1.25",
+  mora evaluate run --results frontier --scenarios realistic --margins 0.8,1,1.25
+  mora evaluate run --results real --cluster --prometheus http://localhost:9090 --host frontend.shop",
     ),
     (
         "evaluate resume",
         "  mora evaluate resume --results evaluation       go on where it ended",
+    ),
+    (
+        "evaluate calibrate",
+        "  mora evaluate calibrate --prometheus http://localhost:9090 --from 2026-03-02T08:00:00Z --until 2026-03-02T08:30:00Z --to application.yaml",
+    ),
+    (
+        "evaluate validate",
+        "  mora evaluate validate --prometheus http://localhost:9090 --from 2026-03-02T09:00:00Z --until 2026-03-02T09:30:00Z --application application.yaml",
     ),
     (
         "evaluate report",
