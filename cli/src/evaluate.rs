@@ -73,15 +73,11 @@ pub(crate) async fn evaluate(arguments: EvaluateArguments) -> anyhow::Result<Exi
     match arguments.command {
         EvaluateCommand::Run(arguments) => {
             let configuration = configuration(&arguments)?;
-            go_on(
-                Results::create(&arguments.results, configuration)?,
-                &arguments.results,
-                arguments.jobs,
-            )
-            .await
+            let results = Results::create(&arguments.results, configuration)?;
+            Box::pin(go_on(results, &arguments.results, arguments.jobs)).await
         }
         EvaluateCommand::Resume(ResumeArguments { results, jobs }) => {
-            go_on(Results::open(&results)?, &results, jobs).await
+            Box::pin(go_on(Results::open(&results)?, &results, jobs)).await
         }
         EvaluateCommand::Calibrate(arguments) => calibration(*arguments).await,
         EvaluateCommand::Validate(arguments) => validation(*arguments).await,
@@ -99,7 +95,7 @@ async fn go_on(
     jobs: Option<NonZeroUsize>,
 ) -> anyhow::Result<Exit> {
     if let Some(settings) = cluster::cluster_of(results.configuration())? {
-        return cluster::go_on(results, folder, settings).await;
+        return Box::pin(cluster::go_on(results, folder, settings)).await;
     }
     let arms = Arms::new(results.configuration(), folder)?;
     let parallel = jobs.or(available_parallelism().ok()).map_or(1, NonZeroUsize::get);

@@ -72,7 +72,7 @@ pub(super) async fn go_on(
     let mut histories = BTreeMap::new();
     for (key, scenario) in &due {
         let history = evaluation.history(&mut histories, key, scenario).await?;
-        let (row, trace) = evaluation.one(&mut isolated, key, scenario, history).await?;
+        let (row, trace) = Box::pin(evaluation.one(&mut isolated, key, scenario, history)).await?;
         tell(key, &row.metrics);
         results.keep(&row, Some(&trace))?;
     }
@@ -177,7 +177,9 @@ impl<'a> Evaluated<'a> {
     ) -> anyhow::Result<(ResultRow, Trace)> {
         say(&format!("{} with {}, seed {}: begins", key.scenario, key.arm, key.seed));
         let stop = CancellationToken::new();
-        let ran = until_stopped(self.ran(isolated, key, scenario, history, &stop), &stop).await;
+        let context = RunContext { key, setup: self.setup(), scenario, history: &history };
+        let ran = Box::pin(self.ran(isolated, &context, &stop));
+        let ran = until_stopped(ran, &stop).await;
         let restored = isolated.restore().await;
         // The first failure is why there may be a second.
         let Ran { run, facts } = ran.inspect_err(|_| {
@@ -189,7 +191,7 @@ impl<'a> Evaluated<'a> {
         let recording = run.recording();
         let mut provenance = provenance();
         self.results.digest().clone_into(&mut provenance.configuration);
-        provenance.environment = "cluster".to_owned();
+        CLUSTER.clone_into(&mut provenance.environment);
         provenance.facts.extend(facts);
         provenance.facts.extend(self.facts());
         let metrics = metrics(&recording, self.setup().objective);
@@ -207,20 +209,17 @@ impl<'a> Evaluated<'a> {
     async fn ran(
         &self,
         isolated: &mut Isolated,
-        key: &RunKey,
-        scenario: &Scenario,
-        history: Arc<History>,
+        context: &RunContext<'_>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Ran> {
-        let setup = self.setup();
+        let RunContext { key, setup, scenario, history } = *context;
         let containers = isolated.begin(&setup.application).await?;
-        let context = RunContext { key, setup, scenario, history: &history };
         let mut arm = match autoscaled(key) {
             Some(percent) => {
                 isolated.autoscale(&scaled(setup), MOST_REPLICAS, percent).await?;
                 None
             }
-            None => Some(self.make(&context)?),
+            None => Some(self.make(context)?),
         };
         let folder =
             self.folder.join(CLUSTER).join(format!("{}-{}-{}", key.scenario, key.arm, key.seed));
@@ -236,11 +235,11 @@ impl<'a> Evaluated<'a> {
             history: Arc::new(history.datasets()),
             folder,
         };
-        run.run(arm.as_mut(), containers, stop).await
+        Box::pin(run.run(arm.as_mut(), containers, stop)).await
     }
 
     fn make(&self, context: &RunContext<'_>) -> anyhow::Result<Box<dyn Arm>> {
-        self.arms.make(context).map_err(|error| anyhow::Error::from_boxed(error))
+        self.arms.make(context).map_err(anyhow::Error::from_boxed)
     }
 }
 

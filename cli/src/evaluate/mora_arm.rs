@@ -119,7 +119,9 @@ impl MoraArm {
     fn seen(&self, view: &dyn View, lookback: &Lookback) -> Vec<Dataset> {
         let mut datasets = self.asked.shown(view.datasets(lookback));
         if !self.options.graph {
-            datasets.iter_mut().for_each(|dataset| dataset.calls.clear());
+            for dataset in &mut datasets {
+                dataset.calls.clear();
+            }
         }
         datasets
     }

@@ -35,7 +35,7 @@ pub(super) struct RunArguments {
     /// Arms with commas between them, or all
     #[arg(long, value_name = "ARM", value_delimiter = ',')]
     arms: Vec<String>,
-    /// Scenarios with commas between them, or all; file:PATH takes the shape of the load from a file
+    /// Scenarios with commas between them, or all; `file:PATH` takes the shape of the load from a file
     #[arg(long, value_name = "SCENARIO", value_delimiter = ',')]
     scenarios: Vec<String>,
     /// Number of seeds, which begin at 1; 5 when absent

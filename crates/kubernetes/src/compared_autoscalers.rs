@@ -1,4 +1,4 @@
-//! HorizontalPodAutoscalers that are made to be compared with, and removed again.
+//! `HorizontalPodAutoscaler`s that are made to be compared with, and removed again.
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::Resource;

@@ -50,6 +50,7 @@ pub struct PodContainer {
 }
 
 /// A pod of a workload.
+#[expect(clippy::struct_excessive_bools, reason = "a pod's object says each of them by itself")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct PodState {
     /// Its name.

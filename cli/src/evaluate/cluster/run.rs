@@ -56,6 +56,14 @@ pub(super) struct Ran {
     pub(super) facts: BTreeMap<String, String>,
 }
 
+/// What goes on while an arm acts.
+#[derive(Clone, Copy)]
+struct During<'a> {
+    watch: &'a Watch<'a>,
+    clock: Clock,
+    stop: &'a CancellationToken,
+}
+
 /// What an arm did meanwhile.
 #[derive(Debug, Default)]
 struct Acted {
@@ -85,13 +93,14 @@ impl ClusterRun<'_> {
         let from = self.setup.acts_from();
         if let Some(arm) = &mut arm {
             // Before the load: models are trained here, which takes longer than the day that follows.
-            self.decide(arm, &watch, self.clock(Timestamp::now())?, from, &mut acted, stop).await?;
+            let before = During { watch: &watch, clock: self.clock(Timestamp::now())?, stop };
+            self.decide(arm, before, from, &mut acted).await?;
         }
         let clock = self.clock(Timestamp::now() + LEAD)?;
         let ended = CancellationToken::new();
         let acting = async {
             let acted = match arm {
-                Some(arm) => self.act(arm, &watch, clock, acted, stop).await,
+                Some(arm) => self.act(arm, During { watch: &watch, clock, stop }, acted).await,
                 None => Ok(acted),
             };
             // An arm that failed ends the load, a load that failed ends the looks.
@@ -153,11 +162,10 @@ impl ClusterRun<'_> {
     async fn act(
         &self,
         arm: &mut Box<dyn Arm>,
-        watch: &Watch<'_>,
-        clock: Clock,
+        during: During<'_>,
         mut acted: Acted,
-        stop: &CancellationToken,
     ) -> anyhow::Result<Acted> {
+        let During { clock, stop, .. } = during;
         let end = self.setup.end(self.scenario);
         let mut now = self.setup.acts_from();
         while let Some(due) = next_decision(now, arm.every()).filter(|due| *due < end) {
@@ -171,7 +179,7 @@ impl ClusterRun<'_> {
                 () = tokio::time::sleep(wait) => {}
                 () = stop.cancelled() => anyhow::bail!("it was told to stop"),
             }
-            self.decide(arm, watch, clock, due, &mut acted, stop).await?;
+            self.decide(arm, during, due, &mut acted).await?;
             let late = Timestamp::now().duration_since(clock.real(due));
             acted.delay += late.as_secs_f64();
         }
@@ -182,12 +190,11 @@ impl ClusterRun<'_> {
     async fn decide(
         &self,
         arm: &mut Box<dyn Arm>,
-        watch: &Watch<'_>,
-        clock: Clock,
+        during: During<'_>,
         now: Timestamp,
         acted: &mut Acted,
-        stop: &CancellationToken,
     ) -> anyhow::Result<()> {
+        let During { watch, clock, stop } = during;
         let seen = watch.seen();
         let run = self.so_far(&clock, &seen).await?;
         let containers = seen.containers.clone();

@@ -33,10 +33,10 @@ impl Usage<'_> {
     ) -> Result<Tracks, PrometheusError> {
         let ask = |promql: String| async move { self.ask(&promql, from, to).await };
         let (cpu, memory, throttled, kills, requests, failures) = tokio::try_join!(
-            ask(self.of_pods(&self.rate("container_cpu_usage_seconds_total"))),
-            ask(self.of_pods(&self.selected("container_memory_working_set_bytes"))),
+            ask(Self::of_pods(&self.rate("container_cpu_usage_seconds_total"))),
+            ask(Self::of_pods(&self.selected("container_memory_working_set_bytes"))),
             ask(self.throttled()),
-            ask(self.of_pods(&self.selected("container_oom_events_total"))),
+            ask(Self::of_pods(&self.selected("container_oom_events_total"))),
             ask(self.requests("")),
             ask(self.requests(",response_code=~\"5..\"")),
         )?;
@@ -89,13 +89,13 @@ impl Usage<'_> {
         format!("rate({}[{}s])", self.selected(metric), self.window())
     }
 
-    fn of_pods(&self, inner: &str) -> String {
+    fn of_pods(inner: &str) -> String {
         format!("sum by (pod) ({inner})")
     }
 
     fn throttled(&self) -> String {
-        let held = self.of_pods(&self.rate("container_cpu_cfs_throttled_periods_total"));
-        let all = self.of_pods(&self.rate("container_cpu_cfs_periods_total"));
+        let held = Self::of_pods(&self.rate("container_cpu_cfs_throttled_periods_total"));
+        let all = Self::of_pods(&self.rate("container_cpu_cfs_periods_total"));
         format!("{held} / ({all} > 0)")
     }
 
@@ -110,7 +110,7 @@ impl Usage<'_> {
     /// Each series of a pod whose owner is known.
     fn by_pod(&self, answer: Vec<Labelled>) -> Vec<(WorkloadRef, String, Samples)> {
         let known = |one: Labelled| {
-            let pod = one.labels.get("pod")?.to_string();
+            let pod = one.labels.get("pod")?.clone();
             let workload = self.owners.get(&pod)?.clone();
             Some((workload, pod, samples(&one)))
         };

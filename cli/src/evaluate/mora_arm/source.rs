@@ -7,9 +7,11 @@ use futures::future::BoxFuture;
 use mora_collector::{Lookback, MetricsSource, SourceError};
 use mora_core::Dataset;
 
+type OfOneInstant = Option<(Lookback, Vec<Dataset>)>;
+
 /// The datasets of one instant, which are collected once.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Observed(Arc<Mutex<Option<(Lookback, Vec<Dataset>)>>>);
+pub(super) struct Observed(Arc<Mutex<OfOneInstant>>);
 
 impl Observed {
     /// Lets the next collection, which must be over `lookback`, find `datasets`.

@@ -111,7 +111,9 @@ fn within(mut dataset: Dataset, lookback: &Lookback) -> Dataset {
     let known = |series: &Series| series.coverage() > 0.0;
     for usage in dataset.containers.values_mut() {
         for all in [&mut usage.cpu, &mut usage.memory] {
-            all.values_mut().for_each(|series| *series = cut(series));
+            for series in all.values_mut() {
+                *series = cut(series);
+            }
             all.retain(|_, series| known(series));
         }
     }

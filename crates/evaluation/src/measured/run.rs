@@ -97,7 +97,9 @@ impl MeasuredRun {
             .collect();
         for killed in &tracks.oom_kills {
             let minute = self.clock.minute_of(*killed).and_then(|index| minutes.get_mut(index));
-            minute.into_iter().for_each(|minute| minute.oom_kills += 1);
+            if let Some(minute) = minute {
+                minute.oom_kills += 1;
+            }
         }
         minutes
     }
@@ -201,6 +203,10 @@ mod tests {
         }
     }
 
+    fn alike(found: &[f64], expected: &[f64]) -> bool {
+        found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-9)
+    }
+
     #[test]
     fn a_run_is_recorded_by_the_minute_of_its_clock() {
         let recording = run().recording();
@@ -208,11 +214,12 @@ mod tests {
         let [first, second, third] = [0, 1, 2].map(|index| recording.minutes[0][index]);
         assert!((first.cpu_used - 0.75).abs() < 1e-9 && (first.memory_used - 7.0).abs() < 1e-9);
         assert!((first.throttled - 0.125).abs() < 1e-9);
-        assert_eq!([first.pods, second.pods, third.pods], [1.0, 2.0, 2.0]);
+        assert!(alike(&[first.pods, second.pods, third.pods], &[1.0, 2.0, 2.0]));
         assert!((second.cpu_requested - 0.2).abs() < 1e-9);
         assert_eq!([first.oom_kills, second.oom_kills, third.oom_kills], [0, 1, 0]);
-        assert_eq!([first.received, first.failed], [1.0, 0.0], "two pages in two seconds");
-        assert_eq!([second.received, second.failed], [0.5, 0.5]);
+        let told = "two pages in two seconds";
+        assert!(alike(&[first.received, first.failed], &[1.0, 0.0]), "{told}");
+        assert!(alike(&[second.received, second.failed], &[0.5, 0.5]));
         assert!((first.latency_p95.unwrap() / 0.2 - 1.0).abs() < 0.03);
         assert_eq!((second.latency_p95, third.latency_p95), (None, None));
         assert!((recording.latencies.count() - 2.0).abs() < 1e-9, "neither failed nor early ones");
@@ -232,13 +239,13 @@ mod tests {
         assert_eq!(judged.start, whole.start + SignedDuration::from_mins(1));
         assert_eq!(judged.minutes[0], whole.minutes[0][1..]);
         assert_eq!(judged.events, whole.events[1..]);
-        assert_eq!(judged.latencies.count(), 0.0);
+        assert!(alike(&[judged.latencies.count()], &[0.0]));
     }
 
     #[test]
     fn minutes_without_usage_are_told() {
         let mut run = run();
-        assert_eq!(run.unobserved(), 0.0);
+        assert!(alike(&[run.unobserved()], &[0.0]));
         run.minutes = 6;
         assert!((run.unobserved() - 1.0 / 6.0).abs() < 1e-9, "{}", run.unobserved());
     }
