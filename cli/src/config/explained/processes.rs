@@ -136,7 +136,7 @@ const WORKER: Section = Section {
         ),
         (
             "members",
-            "members of the ensemble that may take part: hour_of_week, prophet, lstm, holt_winters",
+            "members of the ensemble that may take part, at least one",
         ),
         ("holidays", "days on which usage differs, which Prophet learns; a list of"),
         ("holidays[].name", "name of the holiday"),
