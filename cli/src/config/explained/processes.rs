@@ -134,10 +134,7 @@ const WORKER: Section = Section {
             "challenger_tolerance",
             "share by which the loss of a new version may exceed that of the one that serves",
         ),
-        (
-            "members",
-            "members of the ensemble that may take part, at least one",
-        ),
+        ("members", "members of the ensemble that may take part, at least one"),
         ("holidays", "days on which usage differs, which Prophet learns; a list of"),
         ("holidays[].name", "name of the holiday"),
         ("holidays[].dates", "its dates in UTC, those in the history and those to come"),

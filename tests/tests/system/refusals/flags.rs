@@ -79,9 +79,9 @@ fn an_evaluation_of_what_is_not_known_is_told_what_is_and_makes_no_folder() {
 #[test]
 fn a_folder_without_an_evaluation_is_named() {
     let refused = Refused::new().file("other/notes.txt", "");
-    for name in ["resume", "report"] {
-        let arguments = ["evaluate", name, "--results", "other"];
-        assert_eq!(refused.is_told(&format!("nothing-to-{name}"), &arguments), 1);
+    for (name, command) in [("nothing-to-resume", "resume"), ("nothing-to-report", "report")] {
+        let arguments = ["evaluate", command, "--results", "other"];
+        assert_eq!(refused.is_told(name, &arguments), 1);
     }
     let damaged = Refused::new().file("evaluation/configuration.json", "{}");
     let arguments = ["evaluate", "resume", "--results", "evaluation"];
