@@ -2,6 +2,7 @@
 
 mod flow;
 mod placing;
+mod properties;
 mod shortage;
 mod theory;
 

@@ -6,7 +6,7 @@ use mora_core::{Dataset, Indicator, Lookback, Signal, Step};
 use super::*;
 
 /// Requests in are those done, failed and waiting, at each microservice.
-fn assert_conserved(cluster: &Cluster) {
+pub(super) fn assert_conserved(cluster: &Cluster) {
     for (place, service) in cluster.services.iter().enumerate() {
         let fluid: f64 = service.pods.iter().map(|pod| cluster.pods[*pod].fluid.requests).sum();
         let waiting = cluster.requests.waiting(place) as f64 + fluid;

@@ -1,4 +1,4 @@
-//! Draws an evaluation that could be: `cargo run -p mora-figures --example sample -- FOLDER`.
+//! Draws an evaluation that could be: `cargo run -p mora-figures --example drawn -- FOLDER`.
 //!
 //! The folder then has each figure as SVG and PDF, and the page.
 
