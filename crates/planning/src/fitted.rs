@@ -91,19 +91,19 @@ impl<'a> Fitted<'a> {
         fitted
     }
 
+    /// Limits beside the targets, which are those of the first slot: what later slots ask for keeps its proportion to them. A
+    /// limit beside the highest slot would be taken for many times the request by the next plan, and grow with each.
     fn set_limits(&mut self, cluster: Option<&ClusterState>) {
         let each = || self.drafts.iter().zip(&self.allowed).enumerate();
-        let cpu = each().map(|(index, (draft, (allowed, _)))| Followed {
-            request_now: draft.claim.cpu_request.map(Millicores::get),
-            limit_now: draft.claim.cpu_limit.map(Millicores::get),
-            request: self.cpu.highest(index),
-            upper_bound: allowed.clamp(draft.cpu.upper).get(),
+        let cpu = each().map(|(index, (draft, (allowed, _)))| {
+            let now = (draft.claim.cpu_request, draft.claim.cpu_limit);
+            let now = (now.0.map(Millicores::get), now.1.map(Millicores::get));
+            followed(&self.cpu, index, now, allowed.clamp(draft.cpu.upper).get())
         });
-        let memory = each().map(|(index, (draft, (_, allowed)))| Followed {
-            request_now: draft.claim.memory_request.map(Bytes::get),
-            limit_now: draft.claim.memory_limit.map(Bytes::get),
-            request: self.memory.highest(index),
-            upper_bound: allowed.clamp(draft.memory.upper).get(),
+        let memory = each().map(|(index, (draft, (_, allowed)))| {
+            let now = (draft.claim.memory_request, draft.claim.memory_limit);
+            let now = (now.0.map(Bytes::get), now.1.map(Bytes::get));
+            followed(&self.memory, index, now, allowed.clamp(draft.memory.upper).get())
         });
         let (cpu, memory): (Vec<_>, Vec<_>) = (cpu.collect(), memory.collect());
         let rules = self.policy.limits;
@@ -340,6 +340,25 @@ fn wanted<Q: Ord + Copy>(
     match shape {
         RequestShape::Schedule => bounded.collect(),
         RequestShape::Peak => vec![bounded.max().unwrap_or(0)],
+    }
+}
+
+/// What the limit of the container `index` follows, with the request and limit it has `now` and the upper bound of its highest
+/// slot, which is brought down to the first slot in proportion.
+fn followed(
+    shared: &Shared<'_>,
+    index: usize,
+    now: (Option<u64>, Option<u64>),
+    upper_bound: u64,
+) -> Followed {
+    let (request, highest) = (shared.given(index, 0), shared.highest(index).max(1));
+    let upper = u128::from(upper_bound) * u128::from(request);
+    let upper = upper.div_ceil(u128::from(highest));
+    Followed {
+        request_now: now.0,
+        limit_now: now.1,
+        request,
+        upper_bound: u64::try_from(upper).unwrap_or(u64::MAX),
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Followed {
     pub(crate) request_now: Option<u64>,
     /// The limit in force.
     pub(crate) limit_now: Option<u64>,
-    /// The highest request of the plan.
+    /// The target.
     pub(crate) request: u64,
     /// Above this a request is likely wasted.
     pub(crate) upper_bound: u64,

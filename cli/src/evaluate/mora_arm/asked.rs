@@ -110,7 +110,9 @@ impl Asked {
     /// `claim` with its CPU request, and the limit that keeps its ratio to it, times the factor.
     fn scaled(&self, claim: ResourceClaim) -> ResourceClaim {
         let factor = u64::from(self.thousandths);
-        let times = |cpu: Millicores| Millicores::new((cpu.get() * factor).div_ceil(1000).max(1));
+        let times = |cpu: Millicores| {
+            Millicores::new(cpu.get().saturating_mul(factor).div_ceil(1000).max(1))
+        };
         ResourceClaim {
             cpu_request: claim.cpu_request.map(times),
             cpu_limit: claim.cpu_limit.map(times),

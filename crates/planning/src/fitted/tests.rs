@@ -79,6 +79,25 @@ fn pods_that_fit_together_but_on_no_node_are_listed_and_keep_their_requests() {
 }
 
 #[test]
+fn limits_keep_their_ratio_to_requests_that_follow_a_schedule_for_days() {
+    let policy = Policy { requests: RequestShape::Schedule, ..Policy::default() };
+    let by_hour = |hour: usize| Millicores::new(if hour % 24 < 12 { 50 } else { 400 });
+    let mut claim = draft("shop/cart", 1, 1, 1).claim;
+    for hour in 0..72 {
+        let slots: Vec<Millicores> = (hour..hour + 24).map(by_hour).collect();
+        let mut asked = draft("shop/cart", 1, 1, 64);
+        (asked.cpu.slots, asked.cpu.upper) = (slots, Millicores::new(600));
+        asked.memory.slots = vec![Bytes::from_mebibytes(64); 24];
+        asked.claim = claim;
+        let said = fit(&mut [asked], &ClusterState::default(), &policy);
+        let Recommendation { cpu, limits, .. } = &said.recommendations[0];
+        (claim.cpu_request, claim.cpu_limit) = (Some(cpu.target), limits.cpu.target);
+        let limit = if cpu.target == Millicores::new(50) { 100 } else { 800 };
+        assert_eq!(limits.cpu.target, Some(Millicores::new(limit)), "after {hour} hours");
+    }
+}
+
+#[test]
 fn a_limit_range_that_asks_for_more_than_is_left_is_a_violation() {
     let rule = LimitRangeRule {
         namespace: "shop".to_owned(),
