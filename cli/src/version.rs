@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::Args;
 use mora_coordinator::Format;
-use mora_evaluation::Provenance;
+use mora_evaluation::{Provenance, SIMULATED};
 use mora_runtime::Exit;
 use serde::Serialize;
 
@@ -59,7 +59,7 @@ pub(crate) fn provenance() -> Provenance {
     Provenance {
         version: number.to_owned(),
         commit: commit.to_owned(),
-        environment: "simulated".to_owned(),
+        environment: SIMULATED.to_owned(),
         facts: facts.map(|(name, fact)| (name.to_owned(), fact.to_owned())).into(),
         ..Provenance::default()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mora_core::{Signal, SignalForecast, Step, WorkloadRef};
+use mora_core::{Signal, SignalForecast, Step, WorkloadRef, hexadecimal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -59,7 +59,7 @@ impl FileDigest {
     /// Size and checksum of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hexadecimal(&Sha256::digest(bytes));
         Self { bytes: bytes.len() as u64, sha256 }
     }
 }

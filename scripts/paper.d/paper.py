@@ -132,7 +132,7 @@ def build(results, to, pages):
         shutil.copyfile(results, work / "results.json")
         figures = ",".join(sorted(path.stem for path in (work / "figures").glob("*.svg")))
         inputs = {"figures": figures, "draft": "no" if results == SOURCE / "results.json" else "yes"}
-        inputs["validation"] = "yes" if (work / "validation.json").is_file() else "no"
+        inputs["validation"] = "yes" if (work / "results/validation.json").is_file() else "no"
         options = {"root": str(work), "ignore_system_fonts": True, "sys_inputs": inputs}
         to.mkdir(parents=True, exist_ok=True)
         compiler = lambda **more: typst.compile_with_warnings(str(work / "paper.typ"), **options, **more)

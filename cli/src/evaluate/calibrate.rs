@@ -192,6 +192,7 @@ mod tests {
             memory: Some(0.0),
             latency_p50: None,
             latency_p95: Some(1.5),
+            compared: Vec::new(),
         };
         let text = differences(&[error]);
         let cells: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();

@@ -15,8 +15,8 @@ use anyhow::{Context, ensure};
 use mora_collector::PrometheusApi;
 use mora_core::WorkloadRef;
 use mora_evaluation::{
-    Arm, ArmFactory, ArmName, Configuration, History, Metrics, ResultRow, Results, RunContext,
-    RunKey, Scenario, Setup, Trace, metrics,
+    Arm, ArmFactory, ArmName, Configuration, History, MOST_REPLICAS, Metrics, ResultRow, Results,
+    RunContext, RunKey, Scenario, Setup, Trace, metrics,
 };
 use mora_experiments::JMeter;
 use mora_runtime::{Exit, until_stopped};
@@ -31,8 +31,6 @@ use crate::version::provenance;
 
 /// Under which the settings of the cluster stand in the configuration of an evaluation.
 pub(super) const CLUSTER: &str = "cluster";
-/// Times the replicas of its manifest that an autoscaler may ask for, as in the simulation.
-const MOST_REPLICAS: u32 = 4;
 
 /// Where the runs of `configuration` happen; `None` for a simulated cluster.
 ///

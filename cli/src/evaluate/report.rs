@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use mora_coordinator::write_whole;
-use mora_evaluation::{Comparison, configuration_in, load, load_traces};
-use mora_figures::{Evidence, Figure, figures, goals_table, html, main_table};
+use mora_evaluation::{Comparison, ServiceError, configuration_in, load, load_traces};
+use mora_figures::{Evidence, Figure, Validated, figures, goals_table, html, main_table};
 use mora_runtime::Exit;
 
 use crate::progress::say;
@@ -16,6 +16,8 @@ use crate::stdout::print;
 const SEED: u64 = 1;
 /// The scenario that is shown in full, where it was run.
 const FIRST: &str = "realistic";
+/// What `mora evaluate validate` wrote, where it was put beside the results.
+const VALIDATION: &str = "validation.json";
 
 /// Writes the report of the results in `folder` to it; the main table goes to standard output.
 ///
@@ -25,8 +27,9 @@ pub(super) fn report(folder: &Path) -> anyhow::Result<Exit> {
     let comparison = Comparison::of(&rows, SEED);
     let shown = shown(&comparison);
     let objective = configuration_in(folder)?.map(|configuration| configuration.setup.objective);
+    let validation = validation(&folder.join(VALIDATION))?;
     let evidence =
-        Evidence { comparison: &comparison, traces: &traces, objective, validation: &[] };
+        Evidence { comparison: &comparison, traces: &traces, objective, validation: &validation };
     let figures = figures(&evidence, &shown);
     let json = serde_json::to_string_pretty(&comparison).context("it cannot be written as JSON")?;
     write_whole(&folder.join("comparison.json"), &(json + "\n"))?;
@@ -34,10 +37,35 @@ pub(super) fn report(folder: &Path) -> anyhow::Result<Exit> {
     write_whole(&folder.join("report.html"), &html(&comparison, &figures))?;
     figures.iter().try_for_each(|figure| draw(&folder.join("figures"), figure))?;
     if let Some(compared) = comparison.scenarios.get(&shown).or(comparison.measured.get(&shown)) {
-        print(&format!("{shown}, {} seeds\n\n{}", compared.seeds.len(), main_table(compared)))?;
+        print(&format!("{shown}, {}\n\n{}", compared.seeds_in_words(), main_table(compared)))?;
     }
     say(&format!("report: {}", folder.join("report.html").display()));
     Ok(Exit::Success)
+}
+
+/// What was measured and simulated of each service, from the file at `path`; nothing where there is none.
+fn validation(path: &Path) -> anyhow::Result<Vec<Validated>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let unusable = || {
+        format!(
+            "{} cannot be used; write it anew with `mora evaluate validate --to`",
+            path.display()
+        )
+    };
+    let text = fs::read_to_string(path).with_context(unusable)?;
+    let services: Vec<ServiceError> = serde_json::from_str(&text).with_context(unusable)?;
+    let of = |service: ServiceError| {
+        let name = service.workload.name().to_owned();
+        service.compared.into_iter().map(move |compared| Validated {
+            service: name.clone(),
+            quantity: compared.quantity,
+            measured: compared.measured,
+            simulated: compared.simulated,
+        })
+    };
+    Ok(services.into_iter().flat_map(of).collect())
 }
 
 /// The scenario that is shown in full: the realistic day, else the first that was run.
@@ -54,8 +82,8 @@ fn tables(comparison: &Comparison) -> String {
     let measured = comparison.measured.iter().map(|(name, compared)| (name, "measured", compared));
     let sections = simulated.chain(measured).map(|(name, how, compared)| {
         format!(
-            "## {name} ({how}, {} seeds)\n\n{}\n{}\n",
-            compared.seeds.len(),
+            "## {name} ({how}, {})\n\n{}\n{}\n",
+            compared.seeds_in_words(),
             main_table(compared),
             goals_table(compared)
         )

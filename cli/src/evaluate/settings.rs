@@ -8,7 +8,9 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use jiff::SignedDuration;
 use mora_cluster_simulator::{Application, NodeSize, boutique};
-use mora_evaluation::{ArmLimits, ArmName, Configuration, Matrix, Objective, Scenario, Setup};
+use mora_evaluation::{
+    AS_IT_IS, ArmLimits, ArmName, Configuration, Matrix, Objective, Scenario, Setup,
+};
 use mora_model_worker::Member;
 use serde::{Deserialize, Serialize};
 
@@ -151,7 +153,7 @@ fn matrix(arguments: &RunArguments, file: &File) -> anyhow::Result<Matrix> {
     let margins = margins.iter().map(|margin| thousandths(*margin));
     let mut margins = margins.collect::<anyhow::Result<Vec<u32>>>()?;
     if margins.is_empty() {
-        margins.push(1000);
+        margins.push(AS_IT_IS);
     }
     Ok(Matrix {
         scenarios: scenarios.iter().map(|scenario| scenario.name().to_owned()).collect(),

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use mora_core::{
-    Decision, Justification, Limit, Limits, Plan, PlanStatus, Recommendation, Source, Step, Target,
-    Verdict, WorkloadRef,
+    Decision, Justification, Limit, Limits, Plan, Recommendation, Source, Target, Verdict,
+    WorkloadRef,
 };
 use mora_scan::{Change, Proposed, Row};
 
@@ -29,20 +29,8 @@ pub(super) fn plan(mut found: Vec<Found>, now: Timestamp) -> anyhow::Result<Plan
             "{left_out} containers are not in the plan: nothing is recommended for them, or plans do not know the kind of their owner"
         ));
     }
-    Ok(Plan {
-        schema: 1,
-        id: format!("scan-{}", now.strftime("%Y%m%dT%H%M%SZ")),
-        created_at: now,
-        status: PlanStatus::Complete,
-        start: Step::HOUR.floor(now),
-        slot: Step::HOUR,
-        policy: None,
-        capacity: None,
-        recommendations,
-        cuts: Vec::new(),
-        violations: Vec::new(),
-        warnings,
-    })
+    let id = format!("scan-{}", now.strftime("%Y%m%dT%H%M%SZ"));
+    Ok(Plan { warnings, ..Plan::complete(id, now, recommendations) })
 }
 
 /// Lets all of a recommendation through that no change gate was asked about: whoever writes a plan by hand decides by applying

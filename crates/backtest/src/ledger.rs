@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use mora_core::hexadecimal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -157,7 +158,7 @@ pub(crate) fn key(trial: &Trial, method: Method, options: &Options) -> String {
         // No present value is NaN, so a gap has bits of its own.
         add(&value.unwrap_or(f64::NAN).to_bits().to_le_bytes());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&hash.finalize())
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ fn microservice(
     Ok(Microservice {
         workload: WorkloadRef::deployment(namespace, profile.name)?,
         container: profile.container.to_owned(),
-        claim: claim(profile),
+        claim: profile.claim(),
         replicas,
         scales: profile.scales,
         cpu: CpuCost {
@@ -157,15 +157,6 @@ fn microservice(
         },
         start_up: StartUp { seconds, cpu },
     })
-}
-
-const fn claim(profile: &Profile) -> ResourceClaim {
-    ResourceClaim {
-        cpu_request: Some(Millicores::new(profile.cpu_claim.0)),
-        cpu_limit: Some(Millicores::new(profile.cpu_claim.1)),
-        memory_request: Some(Bytes::from_mebibytes(profile.memory_claim.0)),
-        memory_limit: Some(Bytes::from_mebibytes(profile.memory_claim.1)),
-    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use self::history::History;
 use self::nodes::Node;
 use self::pod::Pod;
 use self::random::Stream;
+pub use self::random::mixed;
 use self::requests::Requests;
 use self::service::Service;
 use self::serving::Served;

@@ -131,7 +131,7 @@ impl Dataset {
     /// The instant after the newest observation; `None` when there is none.
     #[must_use]
     pub fn end(&self) -> Option<Timestamp> {
-        self.signals().values().filter_map(last_observed).max()
+        self.signals().values().filter_map(Series::observed_until).max()
     }
 
     /// Each container's share of the workload's CPU and of its memory, both in [0, 1] and summing to 1
@@ -170,15 +170,10 @@ impl Dataset {
     fn pods_at_end(&self) -> u32 {
         let Some(end) = self.end() else { return 0 };
         let running = |container: &ContainerUsage| {
-            container.cpu.values().filter(|s| last_observed(s) == Some(end)).count()
+            container.cpu.values().filter(|s| s.observed_until() == Some(end)).count()
         };
         self.containers.values().map(running).max().unwrap_or(0) as u32
     }
-}
-
-fn last_observed(series: &Series) -> Option<Timestamp> {
-    let last = series.values().iter().rposition(Option::is_some)?;
-    Some(series.time(last + 1))
 }
 
 /// The series combined step by step with `merge`; a step is a gap only where every series has one.

@@ -63,4 +63,5 @@ pub use quantity::{Bytes, Millicores, QuantityError};
 pub use risk::{RequestRecord, RiskPrice, RiskPriceError};
 pub use series::{Series, SeriesError, Slot, Step};
 pub use signal::{Signal, UnknownSignal};
+pub use text::hexadecimal;
 pub use workload::{WorkloadError, WorkloadKind, WorkloadRef};

@@ -44,10 +44,61 @@ impl LimitRule {
                 if limit == now {
                     return Some(request);
                 }
-                let ratio = limit as f64 / now.max(1) as f64;
-                let kept = if now == 0 { limit } else { (request as f64 * ratio).ceil() as u64 };
+                let kept = if now == 0 { limit } else { in_proportion(request, (now, limit)) };
                 Some(kept.max(likely).max(request))
             }
         }
+    }
+}
+
+/// Ratios are looked for among fractions of so small a denominator; where CPU is counted in millicores, there is one.
+const DENOMINATORS: std::ops::RangeInclusive<u128> = 1..=4096;
+
+/// The limit that is as many times `request` as the limit `now` is of the request `now`, which is above 0; rounded up.
+///
+/// The limit in force was itself rounded up, so it stands for every ratio that rounds to it, and the simplest of them is taken. The
+/// quotient of the two numbers would be a little larger each time, and a limit that follows a schedule would grow with it.
+fn in_proportion(request: u64, (now, limit): (u64, u64)) -> u64 {
+    let (now, limit) = (u128::from(now), u128::from(limit));
+    let rounds_to_it = |denominator: u128| {
+        let numerator = limit * denominator / now;
+        (numerator * now > limit.saturating_sub(1) * denominator)
+            .then_some((numerator, denominator))
+    };
+    let (numerator, denominator) =
+        DENOMINATORS.into_iter().find_map(rounds_to_it).unwrap_or((limit, now));
+    let kept = (u128::from(request) * numerator).div_ceil(denominator);
+    u64::try_from(kept).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_request_keeps_its_limit_whatever_the_ratio() {
+        for (request, limit) in [(70, 125), (100, 200), (200, 300), (3, 7), (7, 1), (4999, 7919)] {
+            assert_eq!(in_proportion(request, (request, limit)), limit, "{request} {limit}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_follows_small_requests_for_a_month_keeps_its_ratio() {
+        for (first, ratio) in [((200, 300), 1.5), ((70, 125), 125.0 / 70.0), ((100, 200), 2.0)] {
+            let mut now = first;
+            for hour in 0_u64..24 * 30 {
+                let request = 10 + hour * 7 % 23;
+                now = (request, in_proportion(request, now));
+            }
+            let back = in_proportion(first.0, now) as f64 / first.0 as f64;
+            assert!((back / ratio - 1.0).abs() < 0.02, "{first:?} became {back}");
+        }
+    }
+
+    #[test]
+    fn amounts_of_memory_keep_their_ratio_to_the_byte() {
+        let (request, limit) = (230_686_720, 471_859_200);
+        assert_eq!(in_proportion(2 * request, (request, limit)), 2 * limit);
+        assert_eq!(in_proportion(u64::MAX, (1, u64::MAX)), u64::MAX);
     }
 }

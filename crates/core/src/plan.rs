@@ -313,6 +313,25 @@ impl Plan {
     /// The schema version this build writes.
     pub const SCHEMA: u32 = 1;
 
+    /// A plan of hourly slots made at `now` that asks for `recommendations`, ordered by workload and container, with nothing cut.
+    #[must_use]
+    pub fn complete(id: String, now: Timestamp, recommendations: Vec<Recommendation>) -> Self {
+        Self {
+            schema: Self::SCHEMA,
+            id,
+            created_at: now,
+            status: PlanStatus::Complete,
+            start: Step::HOUR.floor(now),
+            slot: Step::HOUR,
+            policy: None,
+            capacity: None,
+            recommendations,
+            cuts: Vec::new(),
+            violations: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// CPU requested over all replicas.
     #[must_use]
     pub fn total_cpu(&self) -> Millicores {

@@ -154,6 +154,13 @@ impl Series {
         self.values.iter().copied().flatten()
     }
 
+    /// The instant after the newest observation; `None` where nothing was observed.
+    #[must_use]
+    pub fn observed_until(&self) -> Option<Timestamp> {
+        let last = self.values.iter().rposition(Option::is_some)?;
+        Some(self.time(last + 1))
+    }
+
     /// The observed values in ascending order.
     #[must_use]
     pub fn sorted(&self) -> Vec<f64> {

@@ -19,3 +19,9 @@ macro_rules! serde_as_text {
 }
 
 pub(crate) use serde_as_text;
+
+/// `bytes` as lower-case hexadecimal digits, two each.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,6 +1,5 @@
 //! A door on this machine to a Prometheus behind a Service: what is asked of it is asked through the API server.
 
-use std::fmt::Write as _;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use mora_core::hexadecimal;
 use mora_kubernetes::{Cluster, ClusterError, ServiceAddress};
 use mora_runtime::with_causes;
 use serde_json::json;
@@ -83,11 +83,7 @@ fn secret() -> io::Result<String> {
     let mut bytes = [0; 16];
     let random = rustls::crypto::ring::default_provider().secure_random;
     random.fill(&mut bytes).map_err(|_| io::Error::other("there are no random numbers"))?;
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        write!(digits, "{byte:02x}").map_err(io::Error::other)?;
-    }
-    Ok(digits)
+    Ok(hexadecimal(&bytes))
 }
 
 /// Serves connections, which end when this future is dropped.

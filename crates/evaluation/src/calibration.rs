@@ -14,7 +14,7 @@ use mora_core::{Dataset, Indicator, Series, Signal, WorkloadRef};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use validation::{ServiceError, validate};
+pub use validation::{Compared, ServiceError, validate};
 
 #[cfg(test)]
 use fitting::{Line, line};

@@ -62,6 +62,17 @@ pub struct ScenarioComparison {
     pub goals: BTreeMap<String, Goal>,
 }
 
+impl ScenarioComparison {
+    /// `1 seed`, `5 seeds`.
+    #[must_use]
+    pub fn seeds_in_words(&self) -> String {
+        match self.seeds.len() {
+            1 => "1 seed".to_owned(),
+            count => format!("{count} seeds"),
+        }
+    }
+}
+
 /// One indicator of one arm over its seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {

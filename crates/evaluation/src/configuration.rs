@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mora_core::hexadecimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -9,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::{ArmName, RunKey, Scenario, ScenarioError, Setup};
 
 /// The margin of an arm as it is, in thousandths.
-pub(crate) const AS_IT_IS: u32 = 1000;
+pub const AS_IT_IS: u32 = 1000;
 
 /// Which runs there are: every arm in every scenario with every seed and margin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +78,7 @@ impl Configuration {
     /// SHA-256 of all that decides what comes of a run, in hexadecimal.
     #[must_use]
     pub fn digest(&self) -> String {
-        hexadecimal(Value::Object(self.deciding().into_iter().collect()).to_string().as_bytes())
+        sha256(Value::Object(self.deciding().into_iter().collect()).to_string().as_bytes())
     }
 
     /// What decides and differs from `other`, by key.
@@ -100,8 +101,8 @@ impl Configuration {
     }
 }
 
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -31,14 +31,14 @@ pub use arms::{
     BuiltInArms, Hpa, NotBuiltIn, Oracle, OracleNeeds, StatisticalBaseline, Stock, Vpa,
 };
 pub use calibration::{
-    Calibrated, CalibrationError, ServiceError, ServiceQuality, calibrate, validate,
+    Calibrated, CalibrationError, Compared, ServiceError, ServiceQuality, calibrate, validate,
 };
 pub use closed_loop::{Outcome, RunError, next_decision, run};
 pub use comparison::{
     AtEqualRisk, Comparison, CostAtRisk, FrontierPoint, Goal, INDICATORS, Indicator, Overall,
     REFERENCES, SCHEMA, ScenarioComparison, Summary, Versus, indicator,
 };
-pub use configuration::{Configuration, Matrix};
+pub use configuration::{AS_IT_IS, Configuration, Matrix};
 pub use factory::{ArmFactory, RunContext};
 pub use history::History;
 pub use matrix::{Evaluation, MatrixError, MatrixSummary, Progress};
@@ -48,10 +48,10 @@ pub use measured::{
 };
 pub use metrics::{Metrics, Objective, metrics};
 pub use results::{
-    Provenance, ResultRow, Results, ResultsError, RunKey, configuration_in, load, load_table,
-    load_traces,
+    Provenance, ResultRow, Results, ResultsError, RunKey, SIMULATED, configuration_in, load,
+    load_table, load_traces,
 };
 pub use scenario::{HistoryKind, Scenario, ScenarioError, ShapeError};
-pub use setup::{ArmLimits, Setup};
+pub use setup::{ArmLimits, MOST_REPLICAS, Setup};
 pub use shared::Shared;
 pub use trace::{TRACE_MINUTES, Trace, TracePoint};

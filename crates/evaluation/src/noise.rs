@@ -2,6 +2,8 @@
 
 use std::f64::consts::TAU;
 
+use mora_cluster_simulator::mixed;
+
 /// What a stream of random numbers is for; each purpose has its own.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
@@ -44,14 +46,6 @@ impl Noise {
         let (before, fraction) = (position.floor() as i64, position - position.floor());
         self.normal(before) * (1.0 - fraction) + self.normal(before + 1) * fraction
     }
-}
-
-/// The output function of `SplitMix64` (Steele, Lea and Flood, 2014): every bit of the input reaches every bit of the output.
-const fn mixed(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ pub struct RunKey {
     pub seed: u64,
 }
 
+/// The environment of a run that no cluster made.
+pub const SIMULATED: &str = "simulated";
+
 /// What made a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Provenance {
@@ -33,7 +36,7 @@ pub struct Provenance {
     pub version: String,
     /// Commit it was built from, where known.
     pub commit: String,
-    /// `simulated`, or what cluster it ran on.
+    /// [`SIMULATED`], or what cluster it ran on.
     pub environment: String,
     /// SHA-256 of the whole configuration, in hexadecimal; runs of another are not resumed.
     pub configuration: String,

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Objective, Scenario};
 
-/// What pods can use of a node with two cores and 4 GiB.
-const NODE: NodeSize = NodeSize { cpu: Millicores::new(1930), memory: Bytes::from_mebibytes(3300) };
+/// The nodes of the simulated shop.
+const NODE: NodeSize =
+    NodeSize { cpu: mora_simulation::NODE.cpu, memory: mora_simulation::NODE.memory };
 
 /// Times the replicas of the manifests that a HorizontalPodAutoscaler may ask for; the cluster has room for their claims.
-pub(crate) const MOST_REPLICAS: u32 = 4;
+pub const MOST_REPLICAS: u32 = 4;
 
 /// How limits follow the requests that an arm changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

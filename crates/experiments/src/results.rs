@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use mora_core::{Dataset, WorkloadRef};
+use mora_core::{Dataset, WorkloadRef, hexadecimal};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -267,7 +267,7 @@ fn differing(kept: &Value, setup: &Setup) -> Vec<String> {
 }
 
 fn record(content: &[u8]) -> FileRecord {
-    let sha256 = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hexadecimal(&Sha256::digest(content));
     FileRecord { sha256, bytes: content.len() as u64 }
 }
 

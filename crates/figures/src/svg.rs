@@ -1,5 +1,7 @@
 //! A drawing as SVG.
 
+use mora_rendering::escape_html as escape;
+
 use crate::helvetica;
 use crate::scene::{Anchor, Color, FONT_SIZE, INK, Mark, Point, Scene, Stroke};
 
@@ -11,8 +13,8 @@ pub(crate) fn svg(scene: &Scene, title: &str, description: &str) -> String {
          role=\"img\" font-family=\"Helvetica, Arial, 'Liberation Sans', sans-serif\" font-size=\"{}\">\n\
          <title>{}</title>\n<desc>{}</desc>\n<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n",
         number(FONT_SIZE),
-        escaped(title),
-        escaped(description)
+        escape(title),
+        escape(description)
     );
     scene.marks.iter().for_each(|mark| text += &element(mark));
     text + "</svg>\n"
@@ -44,7 +46,7 @@ fn element(mark: &Mark) -> String {
             format!(
                 "<text x=\"{x}\" y=\"{y}\"{anchor} textLength=\"{length}\" lengthAdjust=\"spacingAndGlyphs\" fill=\"{}\">{}</text>\n",
                 hex(INK),
-                escaped(text)
+                escape(text)
             )
         }
     }
@@ -76,12 +78,6 @@ fn number(value: f64) -> String {
 
 fn hex(Color(red, green, blue): Color) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
-}
-
-/// The text with what XML gives a meaning replaced.
-pub(crate) fn escaped(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[cfg(test)]

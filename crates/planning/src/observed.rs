@@ -102,7 +102,10 @@ pub fn observe(
         let external_share = external_share(workload, graph, datasets);
         let rate = dataset.request_rate.as_ref().and_then(|rate| observed_rate(rate, policy, slot));
         let signals = dataset.signals();
-        let (data_from, data_until) = (first_observation(&signals), last_observation(&signals));
+        let (data_from, data_until) = (
+            first_observation(&signals),
+            signals.values().filter_map(Series::observed_until).max(),
+        );
         let observed = Observed {
             containers: containers(dataset, policy, now),
             replicas: dataset.current_replicas(),
@@ -127,14 +130,6 @@ impl Observed {
             _ => false,
         }
     }
-}
-
-/// The instant after the newest observation.
-fn last_observation(signals: &BTreeMap<Signal, Series>) -> Option<Timestamp> {
-    let ends = signals.values().filter_map(|series| {
-        series.values().iter().rposition(Option::is_some).map(|last| series.time(last + 1))
-    });
-    ends.max()
 }
 
 fn first_observation(signals: &BTreeMap<Signal, Series>) -> Option<Timestamp> {

@@ -9,6 +9,7 @@ mod format;
 mod html;
 mod manifests;
 mod markdown;
+mod page;
 mod table;
 mod text;
 
@@ -24,6 +25,7 @@ use thiserror::Error;
 
 pub use format::{OutputFormat, UnknownFormat};
 pub use html::escape as escape_html;
+pub use page::OfflinePage;
 
 /// What a rendering depends on beside the report.
 #[derive(Debug, Clone, Default)]

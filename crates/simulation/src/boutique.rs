@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use mora_core::{
-    Bytes, CallGraph, CallRatio, Dataset, Millicores, Series, Signal, Step, WorkloadError,
+    Amount, Bytes, CallGraph, CallRatio, Dataset, Millicores, Series, Signal, Step, WorkloadError,
     WorkloadRef,
 };
 use thiserror::Error;
@@ -15,8 +15,8 @@ use crate::profile::{EDGES, PROFILES, Profile, replicas_at, requests_per_fronten
 use crate::window::Window;
 
 const MEBIBYTE: f64 = 1_048_576.0;
-/// What a 2-core, 4-GiB node leaves to pods, in millicores and MiB.
-const NODE: (u64, u64) = (1930, 3300);
+/// What a node with 2 cores and 4 GiB leaves to pods.
+pub const NODE: Amount = Amount { cpu: Millicores::new(1930), memory: Bytes::from_mebibytes(3300) };
 
 /// Which boutique to simulate.
 #[derive(Debug, Clone, PartialEq)]
@@ -173,10 +173,11 @@ impl Boutique {
             PROFILES.iter().enumerate().map(total).sum()
         };
         let fill = |claimed: u64, node: u64| (claimed * 10).div_ceil(node * 6);
-        let nodes = fill(claimed(|p| p.cpu_claim.0), NODE.0)
-            .max(fill(claimed(|p| p.memory_claim.0), NODE.1));
-        let nodes = nodes.max(3);
-        (Millicores::new(nodes * NODE.0), Bytes::from_mebibytes(nodes * NODE.1))
+        let memory = NODE.memory.get() / Bytes::MEBIBYTE.get();
+        let nodes = fill(claimed(|p| p.cpu_claim.0), NODE.cpu.get())
+            .max(fill(claimed(|p| p.memory_claim.0), memory));
+        let all = NODE.times(nodes.max(3) as u32);
+        (all.cpu, all.memory)
     }
 
     fn index(&self, workload: &WorkloadRef) -> Option<usize> {

@@ -14,6 +14,6 @@ mod profile;
 mod traffic;
 mod window;
 
-pub use boutique::{Boutique, BoutiqueError, BoutiqueOptions};
+pub use boutique::{Boutique, BoutiqueError, BoutiqueOptions, NODE};
 pub use load::Load;
 pub use profile::{EDGES, Edge, Leak, Memory, PROFILES, Profile, replicas_at};

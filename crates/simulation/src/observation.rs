@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use mora_core::{Bytes, ContainerUsage, Dataset, Millicores, ResourceClaim, Series};
+use mora_core::{ContainerUsage, Dataset, Series};
 
 use crate::boutique::Boutique;
 use crate::noise::{Draws, Purpose};
 use crate::outage::Outages;
 use crate::pods::{Pod, Pods};
-use crate::profile::{EDGES, PROFILES, Profile};
+use crate::profile::{EDGES, PROFILES};
 use crate::traffic::Traffic;
 use crate::window::Window;
 
@@ -65,7 +65,7 @@ impl<'a> Observation<'a> {
         let down: Vec<bool> =
             outages.iter().zip(&self.source_down).map(|(a, b)| *a || *b).collect();
         let mut usage =
-            ContainerUsage { claim: claim(&PROFILES[index]), ..ContainerUsage::default() };
+            ContainerUsage { claim: PROFILES[index].claim(), ..ContainerUsage::default() };
         for place in 0..pods.replicas {
             let gapped = |values: Vec<f64>| -> Vec<Option<f64>> {
                 values.into_iter().zip(&down).map(|(v, down)| (!down).then_some(v)).collect()
@@ -128,14 +128,5 @@ impl<'a> Observation<'a> {
 
     fn draws(&self, purpose: Purpose, index: usize, place: usize) -> Draws {
         self.boutique.noise.draws(purpose, index, place, self.window.first)
-    }
-}
-
-const fn claim(profile: &Profile) -> ResourceClaim {
-    ResourceClaim {
-        cpu_request: Some(Millicores::new(profile.cpu_claim.0)),
-        cpu_limit: Some(Millicores::new(profile.cpu_claim.1)),
-        memory_request: Some(Bytes::from_mebibytes(profile.memory_claim.0)),
-        memory_limit: Some(Bytes::from_mebibytes(profile.memory_claim.1)),
     }
 }

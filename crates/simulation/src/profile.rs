@@ -3,6 +3,8 @@
 //! Call ratios and CPU are those of one real day of the application near 8.6 requests per second
 //! (Nezha, FSE 2023); claims are those of its stock manifests.
 
+use mora_core::{Bytes, Millicores, ResourceClaim};
+
 /// CPU a pod should use at the weekly peak, in millicores; it sets the number of replicas.
 const CPU_PER_REPLICA: f64 = 150.0;
 /// Weekly peak of the load over its mean.
@@ -27,6 +29,19 @@ pub struct Profile {
     pub memory: Memory,
     /// Whether more than one pod may run.
     pub scales: bool,
+}
+
+impl Profile {
+    /// What a pod claims by the stock manifest.
+    #[must_use]
+    pub const fn claim(&self) -> ResourceClaim {
+        ResourceClaim {
+            cpu_request: Some(Millicores::new(self.cpu_claim.0)),
+            cpu_limit: Some(Millicores::new(self.cpu_claim.1)),
+            memory_request: Some(Bytes::from_mebibytes(self.memory_claim.0)),
+            memory_limit: Some(Bytes::from_mebibytes(self.memory_claim.1)),
+        }
+    }
 }
 
 /// How the memory of a pod develops, in MiB.

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use mora_apply::{ApplyConfig, Driver, InPlaceConfig, Journal, Outcome, Pace};
 use mora_cluster_simulator::Change;
 use mora_core::{
-    ApplyMode, Bytes, Decision, Justification, Limit, Limits, Millicores, Plan, PlanStatus,
-    Recommendation, ResourceClaim, Source, Step, Target, Verdict, WorkloadRef,
+    ApplyMode, Bytes, Decision, Justification, Limit, Limits, Millicores, Plan, Recommendation,
+    ResourceClaim, Source, Target, Verdict, WorkloadRef,
 };
 use mora_evaluation::ContainerOf;
 use mora_kubernetes::{Cluster, ClusterError};
@@ -99,7 +99,8 @@ impl Force<'_> {
         let asked = wanted.iter().filter_map(|(workload, claim)| {
             Some(recommendation(workload, self.containers.get(*workload)?, claim))
         });
-        let plan = plan(asked.collect(), now);
+        let id = format!("{}-evaluation", now.strftime("%Y%m%dT%H%M%S%.3f"));
+        let plan = Plan::complete(id, now, asked.collect());
         let config = ApplyConfig {
             default_mode: mode,
             in_place: InPlaceConfig { deadline_seconds: RESIZED_SECONDS },
@@ -126,23 +127,6 @@ impl Force<'_> {
             }
         }
         Ok(())
-    }
-}
-
-fn plan(recommendations: Vec<Recommendation>, now: Timestamp) -> Plan {
-    Plan {
-        schema: Plan::SCHEMA,
-        id: format!("{}-evaluation", now.strftime("%Y%m%dT%H%M%S%.3f")),
-        created_at: now,
-        status: PlanStatus::Complete,
-        start: Step::HOUR.floor(now),
-        slot: Step::HOUR,
-        policy: None,
-        capacity: None,
-        recommendations,
-        cuts: Vec::new(),
-        violations: Vec::new(),
-        warnings: Vec::new(),
     }
 }
 
@@ -209,13 +193,11 @@ mod tests {
             ContainerOf { name: "server".to_owned(), claim: claim(100, 200, 64), scales: true };
         let (cart, shop) = ("shop/cart".parse().unwrap(), "shop/frontend".parse().unwrap());
         let (less, more) = (claim(40, 80, 32), claim(150, 300, 48));
-        let plan = plan(
-            vec![
-                recommendation(&cart, &container, &less),
-                recommendation(&shop, &container, &more),
-            ],
-            now,
-        );
+        let asked = vec![
+            recommendation(&cart, &container, &less),
+            recommendation(&shop, &container, &more),
+        ];
+        let plan = Plan::complete("plan".to_owned(), now, asked);
         let config = ApplyConfig { default_mode: ApplyMode::InPlace, ..ApplyConfig::default() };
         let changes = intents(&plan, &config, now).changes;
         let asked: Vec<_> =

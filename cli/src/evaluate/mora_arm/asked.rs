@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use mora_apply::{Intended, Intent, Means};
 use mora_cluster_simulator::Change;
 use mora_core::{Dataset, Millicores, ResourceClaim, WorkloadRef};
+use mora_evaluation::AS_IT_IS;
 use thiserror::Error;
-
-/// The factor that changes nothing, in thousandths.
-const AS_IT_IS: u32 = 1000;
 
 /// Why an intent is no change of a simulated cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

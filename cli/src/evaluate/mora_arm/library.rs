@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
-use mora_core::{Dataset, Series, Step};
+use mora_core::{Dataset, Series, Step, hexadecimal};
 use sha2::{Digest, Sha256};
 
 use super::MoraOptions;
@@ -100,7 +100,7 @@ pub(super) fn key(datasets: &[Dataset], options: &MoraOptions) -> String {
             add(&mut digest, &series);
         }
     }
-    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&digest.finalize()[..16])
 }
 
 fn add(digest: &mut Sha256, series: &Series) {

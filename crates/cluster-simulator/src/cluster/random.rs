@@ -76,15 +76,23 @@ pub(crate) fn unit(bits: u64) -> f64 {
 
 /// A number in (-1, 1) that belongs to a place, whenever it is asked for.
 pub(crate) fn trait_of(seed: u64, purpose: Purpose, a: u64, b: u64) -> f64 {
-    let mut bits = seed ^ (purpose as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    for part in [a, b] {
-        // The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
-        bits = bits.wrapping_add(part.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^= bits >> 31;
-    }
+    let bits = seed ^ (purpose as u64).wrapping_mul(GAMMA);
+    let bits = [a, b].into_iter().fold(bits, |bits, part| {
+        // Each step of the generator adds gamma once more.
+        mixed(bits.wrapping_add(part.wrapping_mul(GAMMA)))
+    });
     2.0 * unit(bits) - 1.0
+}
+
+const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// One step of the generator `SplitMix64` (Steele, Lea and Flood, 2014): every bit of `value` reaches every bit of what comes out.
+#[must_use]
+pub const fn mixed(value: u64) -> u64 {
+    let value = value.wrapping_add(GAMMA);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
 }
 
 /// CPU of a request relative to its mean: a Weibull distribution, which at a variation of 1 is the exponential one, as

@@ -32,6 +32,19 @@ pub struct ServiceError {
     pub latency_p50: Option<f64>,
     /// The same of the latency that 95 % stay below.
     pub latency_p95: Option<f64>,
+    /// Both values of what was seen of both.
+    pub compared: Vec<Compared>,
+}
+
+/// One quantity of a microservice over the whole time: means, of latencies medians.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// What, with its unit, as in `CPU, cores`.
+    pub quantity: String,
+    /// What was measured.
+    pub measured: f64,
+    /// What the simulator says.
+    pub simulated: f64,
 }
 
 /// Simulates `application` on `nodes` with the request rate that was `measured` at its entry and the replicas that were
@@ -107,10 +120,31 @@ fn compare(simulated: &Dataset, measured: &[Dataset]) -> ServiceError {
     let measured = measured.iter().find(|set| set.workload == workload).unwrap_or(&nothing);
     let (ours, theirs) = (simulated.signals(), measured.signals());
     let relative = |signal: Signal| error(theirs.get(&signal), ours.get(&signal));
-    let latency = |indicator: Indicator| {
-        let middle = |set: &Dataset| median(set.indicators.get(&indicator)?.observed().collect());
-        Some(middle(simulated)? / middle(measured).filter(|seconds| *seconds > 0.0)? - 1.0)
+    let middle = |set: &Dataset, indicator: Indicator| {
+        median(set.indicators.get(&indicator)?.observed().collect())
     };
+    let latency = |indicator: Indicator| {
+        let theirs = middle(measured, indicator).filter(|seconds| *seconds > 0.0)?;
+        Some(middle(simulated, indicator)? / theirs - 1.0)
+    };
+    let pairs = [
+        ("CPU, cores", mean(theirs.get(&Signal::Cpu)), mean(ours.get(&Signal::Cpu))),
+        (
+            "requests/s",
+            mean(theirs.get(&Signal::RequestRate)),
+            mean(ours.get(&Signal::RequestRate)),
+        ),
+        (
+            "latency p95, s",
+            middle(measured, Indicator::LatencyP95),
+            middle(simulated, Indicator::LatencyP95),
+        ),
+    ];
+    let compared = pairs.into_iter().filter_map(|(quantity, measured, simulated)| {
+        let (measured, simulated) = (measured?, simulated?);
+        Some(Compared { quantity: quantity.to_owned(), measured, simulated })
+    });
+    let compared = compared.collect();
     ServiceError {
         workload,
         minutes: theirs.get(&Signal::RequestRate).map_or(0, |rate| rate.observed().count()),
@@ -120,7 +154,14 @@ fn compare(simulated: &Dataset, measured: &[Dataset]) -> ServiceError {
         memory: relative(Signal::Memory),
         latency_p50: latency(Indicator::LatencyP50),
         latency_p95: latency(Indicator::LatencyP95),
+        compared,
     }
+}
+
+fn mean(series: Option<&Series>) -> Option<f64> {
+    let (sum, count) =
+        series?.observed().fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
+    (count > 0.0).then(|| sum / count)
 }
 
 /// Mean of `|simulated - measured| / measured`.

@@ -2,19 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mora_core::empirical_quantile;
+
 use super::goals::goals;
 use super::{
     AtEqualRisk, Comparison, CostAtRisk, FrontierPoint, INDICATORS, Indicator, Overall, REFERENCES,
     SCHEMA, ScenarioComparison, Summary, Versus,
 };
 use crate::statistics::{Bootstrap, EqualRisk, Interval, RiskPoint, cost_at, holm, wilcoxon};
-use crate::{ArmName, Metrics, ResultRow};
-
-/// The margin of an arm as it is.
-const AS_IT_IS: u32 = 1000;
-
-/// Where rows come from that no cluster made.
-const SIMULATED: &str = "simulated";
+use crate::{AS_IT_IS, ArmName, Metrics, ResultRow, SIMULATED};
 
 /// Runs of one scenario: by arm, margin and seed.
 type Runs<'a> = BTreeMap<ArmName, BTreeMap<u32, BTreeMap<u64, &'a Metrics>>>;
@@ -321,16 +317,7 @@ fn pooled(
         return None;
     }
     let p = wilcoxon(&balanced).p;
-    let median_relative_difference = (!relative.is_empty()).then(|| median(&mut relative));
+    relative.sort_by(f64::total_cmp);
+    let median_relative_difference = empirical_quantile(&relative, 0.5);
     Some(Overall { pairs: balanced.len(), median_relative_difference, p, p_holm: p })
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 {
-        values[middle]
-    } else {
-        f64::midpoint(values[middle - 1], values[middle])
-    }
 }

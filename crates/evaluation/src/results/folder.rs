@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::table::{self, Table};
 use super::{ResultRow, RunKey, rows};
-use crate::configuration::{Configuration, hexadecimal};
+use crate::configuration::{Configuration, sha256};
 use crate::{ArmName, Trace};
 
 const CONFIGURATION: &str = "configuration.json";
@@ -211,7 +211,7 @@ pub fn configuration_in(folder: &Path) -> Result<Option<Configuration>, ResultsE
 fn name_of(key: &RunKey) -> String {
     let RunKey { scenario, arm, margin_thousandths, seed } = key;
     let text = format!("{scenario}/{arm}/{margin_thousandths}/{seed}");
-    let digest = hexadecimal(text.as_bytes());
+    let digest = sha256(text.as_bytes());
     let plain: String =
         scenario.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
     let plain: String = plain.chars().take(20).collect();

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use crate::configuration::sha256;
 
 const DAY: f64 = 86_400.0;
 
@@ -90,8 +91,7 @@ impl DayShape {
         if !(length > 0.0 && area > 0.0) {
             return Err(ShapeError::Empty(path.to_owned()));
         }
-        let digest = Sha256::digest(text.as_bytes());
-        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = sha256(text.as_bytes());
         Ok(Self { points, mean: area / length, digest })
     }
 

@@ -4,8 +4,8 @@ use mora_evaluation::{
     ArmName, AtEqualRisk, Comparison, CostAtRisk, Goal, Indicator, REFERENCES, ScenarioComparison,
     Summary, Versus, indicator, statistics::EqualRisk,
 };
+use mora_rendering::escape_html as escape;
 
-use crate::svg::escaped;
 use crate::table::{columns, found, heading, interval, verdict};
 
 /// What differences and the tests over all scenarios are shown of.
@@ -17,7 +17,7 @@ fn frame(class: &str, headings: &[String], rows: &str) -> String {
         .enumerate()
         .map(|(place, text)| {
             let class = if place == 0 { "" } else { " class=\"n\"" };
-            format!("<th scope=\"col\"{class}>{}</th>", escaped(text))
+            format!("<th scope=\"col\"{class}>{}</th>", escape(text))
         })
         .collect();
     format!(
@@ -28,8 +28,8 @@ fn frame(class: &str, headings: &[String], rows: &str) -> String {
 fn number(value: Option<f64>, shown: &str, below: &str) -> String {
     let value = value.map_or_else(String::new, |value| value.to_string());
     let below =
-        if below.is_empty() { String::new() } else { format!("<small>{}</small>", escaped(below)) };
-    format!("<td class=\"n\" data-value=\"{value}\">{}{below}</td>", escaped(shown))
+        if below.is_empty() { String::new() } else { format!("<small>{}</small>", escape(below)) };
+    format!("<td class=\"n\" data-value=\"{value}\">{}{below}</td>", escape(shown))
 }
 
 /// Arms by indicators; under each arm what was predicted of it, where there is a prediction.
@@ -155,7 +155,7 @@ pub(super) fn goals(comparison: &Comparison) -> String {
         let cells: String = compared.goals.values().map(goal).collect();
         rows += &format!(
             "<tr><th scope=\"row\">{} <span class=\"origin\">{origin}</span></th>{cells}</tr>\n",
-            escaped(name)
+            escape(name)
         );
     }
     format!("<h2>Goals</h2>\n{}", frame("sortable", &headings, &rows))
@@ -168,7 +168,7 @@ fn goal(goal: &Goal) -> String {
         _ => "maybe",
     };
     let value = goal.value.map_or_else(String::new, |value| value.to_string());
-    let (verdict, found) = (verdict(goal), escaped(&found(goal)));
+    let (verdict, found) = (verdict(goal), escape(&found(goal)));
     format!(
         "<td class=\"n\" data-value=\"{value}\"><span class=\"{class}\">{verdict}</span><small>{found}</small></td>"
     )
@@ -188,7 +188,7 @@ pub(super) fn overall(comparison: &Comparison) -> String {
                 );
                 rows += &format!(
                     "<tr><th scope=\"row\">{arm}</th><td class=\"n\">{reference}</td><td class=\"n\">{}</td>{}{}{}</tr>\n",
-                    escaped(indicator.label),
+                    escape(indicator.label),
                     number(Some(overall.pairs as f64), &overall.pairs.to_string(), ""),
                     number(median, &shown, ""),
                     number(Some(overall.p_holm), &format!("{:.4}", overall.p_holm), "")

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use mora_core::{
     Bytes, CallGraph, CallRatio, Capacity, ContainerUsage, Dataset, Decision, Indicator,
-    Justification, Millicores, Plan, PlanStatus, Recommendation, Series, Source, Step, Target,
-    Verdict, WorkloadRef,
+    Justification, Millicores, Plan, Recommendation, Series, Source, Step, Target, Verdict,
+    WorkloadRef,
 };
 
 use super::{GateRules, GateState, Surroundings, gate};
@@ -72,20 +72,7 @@ impl Bench {
         });
         Self {
             datasets: datasets.collect(),
-            plan: Plan {
-                schema: Plan::SCHEMA,
-                id: "p".to_owned(),
-                created_at: now,
-                status: PlanStatus::Complete,
-                start: now,
-                slot: Step::HOUR,
-                policy: None,
-                capacity: None,
-                recommendations,
-                cuts: Vec::new(),
-                violations: Vec::new(),
-                warnings: Vec::new(),
-            },
+            plan: Plan { start: now, ..Plan::complete("p".to_owned(), now, recommendations) },
             graph: CallGraph::default(),
             rules: GateRules::default(),
             state: GateState::default(),
