@@ -14,6 +14,7 @@ import prose
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(os.environ.get("MORA_PAPER_SOURCE", ROOT / "docs/paper"))
+CLUSTER = SOURCE / "cluster.json"
 SCHEMA = "mora.dev/evaluation/v1"
 WORDS = dict(zip("one two three four five six seven eight nine ten eleven twelve".split(), range(1, 13)), sixteen=16)
 
@@ -102,24 +103,31 @@ def check_results(path):
 
 
 def check_fresh(mora):
-    """What of the committed results and figures is not what the table of runs gives."""
+    """What of the committed results and figures is not what the tables of runs give."""
     if not (SOURCE / "results/results.parquet").is_file():
         return ["docs/paper/results has no table of runs; see scripts/paper --help"]
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "results"
         shutil.copytree(SOURCE / "results", made)
-        report = [mora, "evaluate", "report", "--results", str(made)]
-        ended = subprocess.run(report, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-        if ended.returncode:
-            return [f"`mora evaluate report` failed: {ended.stderr.strip()}"]
-        faults = []
-        if read_json(made / "comparison.json") != read_json(SOURCE / "results.json"):
-            faults.append("results.json is stale: the table of runs gives other numbers; copy comparison.json there")
-        drawn = {path.name: path for path in made.rglob("*.svg")}
+        faults = reported(mora, made, "results.json")
+        if CLUSTER.is_file():
+            faults += reported(mora, made / "cluster", CLUSTER.name)
+        drawn = {path.name: path for path in (made / "figures").glob("*.svg")}
         for figure in sorted((SOURCE / "figures").glob("*.svg")):
             if figure.name in drawn and drawn[figure.name].read_bytes() != figure.read_bytes():
                 faults.append(f"figures/{figure.name} is stale; copy it from the report")
         return faults
+
+
+def reported(mora, runs, committed):
+    """What is wrong with the committed comparison beside the one that is made from the folder `runs` anew."""
+    report = [mora, "evaluate", "report", "--results", str(runs)]
+    ended = subprocess.run(report, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    if ended.returncode:
+        return [f"`mora evaluate report` failed: {ended.stderr.strip()}"]
+    if read_json(runs / "comparison.json") != read_json(SOURCE / committed):
+        return [f"{committed} is stale: the table of runs gives other numbers; copy comparison.json there"]
+    return []
 
 
 def build(results, to, pages):
@@ -132,6 +140,7 @@ def build(results, to, pages):
         shutil.copyfile(results, work / "results.json")
         figures = ",".join(sorted(path.stem for path in (work / "figures").glob("*.svg")))
         inputs = {"figures": figures, "draft": "no" if results == SOURCE / "results.json" else "yes"}
+        inputs["cluster"] = "yes" if CLUSTER.is_file() else "no"
         inputs["validation"] = "yes" if (work / "results/validation.json").is_file() else "no"
         options = {"root": str(work), "ignore_system_fonts": True, "sys_inputs": inputs}
         to.mkdir(parents=True, exist_ok=True)
@@ -160,6 +169,8 @@ def main():
     options = options.parse_args()
     results = options.results or SOURCE / "results.json"
     faults = check_texts() + check_results(results)
+    if CLUSTER.is_file():
+        faults += check_results(CLUSTER)
     if options.mora:
         faults += check_fresh(options.mora)
     for fault in faults:

@@ -50,6 +50,7 @@ impl Arms {
             members: self.settings.members.clone(),
             requests: RequestShape::Schedule,
             graph: true,
+            follow_recent_load: true,
             capacity: capacity(setup),
             every: self.settings.every(),
             fits_until: (setup.end(scenario) - last).max(setup.acts_from()),

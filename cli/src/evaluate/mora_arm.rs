@@ -39,6 +39,8 @@ pub(crate) struct MoraOptions {
     pub(crate) members: BTreeSet<Member>,
     /// Whether a request holds for a slot or for the whole horizon.
     pub(crate) requests: RequestShape,
+    /// Whether the load of the last hour counts beside the forecast.
+    pub(crate) follow_recent_load: bool,
     /// Whether the calls among workloads are known.
     pub(crate) graph: bool,
     /// What all nodes can allocate.
@@ -62,6 +64,7 @@ impl MoraOptions {
             ArmName::Mora => self,
             ArmName::MoraNoGraph => Self { graph: false, ..self },
             ArmName::MoraStatic => Self { requests: RequestShape::Peak, ..self },
+            ArmName::MoraNoRecent => Self { follow_recent_load: false, ..self },
             ArmName::MoraNoLstm => Self { members: without(Member::Lstm), ..self },
             ArmName::MoraNoProphet => Self { members: without(Member::Prophet), ..self },
             _ => return None,

@@ -98,7 +98,7 @@ pub(super) struct MoraSettings {
 
 impl Default for MoraSettings {
     fn default() -> Self {
-        Self { every_minutes: 60, members: Member::ALL.into(), last_fit_hours: 6 }
+        Self { every_minutes: 10, members: Member::ALL.into(), last_fit_hours: 6 }
     }
 }
 

@@ -35,6 +35,8 @@ pub enum ArmName {
     MoraNoGraph,
     /// MOrA with one request for the day instead of a schedule.
     MoraStatic,
+    /// MOrA that looks at its forecasts alone, not at the load of the last hour.
+    MoraNoRecent,
     /// MOrA whose workers fit no LSTM.
     MoraNoLstm,
     /// MOrA whose workers fit no Prophet.
@@ -54,7 +56,7 @@ fn all_names() -> String {
 
 impl ArmName {
     /// All arms, in the order of tables.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Stock,
         Self::Baseline,
         Self::Vpa,
@@ -64,6 +66,7 @@ impl ArmName {
         Self::Mora,
         Self::MoraNoGraph,
         Self::MoraStatic,
+        Self::MoraNoRecent,
         Self::MoraNoLstm,
         Self::MoraNoProphet,
         Self::Oracle,
@@ -82,6 +85,7 @@ impl ArmName {
             Self::Mora => "mora",
             Self::MoraNoGraph => "mora-no-graph",
             Self::MoraStatic => "mora-static",
+            Self::MoraNoRecent => "mora-no-recent",
             Self::MoraNoLstm => "mora-no-lstm",
             Self::MoraNoProphet => "mora-no-prophet",
             Self::Oracle => "oracle",

@@ -62,7 +62,11 @@ pub(crate) fn frontier(comparison: &Comparison, scenario: &str) -> Option<Figure
 pub(crate) const fn is_ablation(arm: ArmName) -> bool {
     matches!(
         arm,
-        ArmName::MoraNoGraph | ArmName::MoraStatic | ArmName::MoraNoLstm | ArmName::MoraNoProphet
+        ArmName::MoraNoGraph
+            | ArmName::MoraStatic
+            | ArmName::MoraNoRecent
+            | ArmName::MoraNoLstm
+            | ArmName::MoraNoProphet
     )
 }
 

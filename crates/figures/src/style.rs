@@ -41,6 +41,9 @@ pub(crate) const fn style(arm: ArmName) -> ArmStyle {
             ("no call graph", Color(0xe8, 0x8b, 0x5a), &[5.0, 1.5], Shape::Left)
         }
         ArmName::MoraStatic => ("no schedule", Color(0x7a, 0x1b, 0x4b), &[2.0, 1.5], Shape::Square),
+        ArmName::MoraNoRecent => {
+            ("forecast alone", Color(0x9c, 0x46, 0x2e), &[4.0, 2.0], Shape::Down)
+        }
         ArmName::MoraNoLstm => ("no LSTM", Color(0xf3, 0xb8, 0x9a), &[1.0, 1.0], Shape::Up),
         ArmName::MoraNoProphet => {
             ("no Prophet", Color(0xc9, 0x5f, 0x3a), &[3.0, 1.0], Shape::Diamond)

@@ -97,6 +97,8 @@ fn observed(entry: bool, random: &mut impl Rng) -> Observed {
         data_from: None,
         data_until: None,
         throttled_share: Some(0.01),
+        recent: None,
+        nowcast: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::evidence::Inputs;
 use crate::load_to_cpu::{LoadToCpu, elasticity};
 use crate::normal::normal_quantile;
 use crate::propagate::{Load, Traffic, propagate};
+use crate::recent::unusual;
 use crate::{Evidence, Observed};
 
 /// An entry that is forecast this far above all it ever received is heading for unseen load.
@@ -34,6 +35,8 @@ pub(crate) struct Application<'a> {
     quantile: Quantile,
     pub(crate) traffic: Traffic,
     surges: BTreeMap<WorkloadRef, Vec<bool>>,
+    /// By what unusual load of the last hour multiplied the slots of a workload's own forecast.
+    unusual: BTreeMap<WorkloadRef, Vec<f64>>,
     /// The workloads that their CPU limit often held back.
     throttled: BTreeSet<&'a WorkloadRef>,
     steps_per_slot: u32,
@@ -96,9 +99,13 @@ impl<'a> Application<'a> {
             evidence.workloads().into_iter().map(|w| (w, evidence.forecast(w))).collect();
         let entries = entries(evidence, &answers, policy.quantile);
         let traffic = propagate(&evidence.graph, &entries, evidence.slots, step);
+        let unusual = unusual(evidence, policy);
         let surges = entries
             .keys()
-            .filter_map(|w| Some((w.clone(), surge(evidence, &answers, w, policy.quantile)?)))
+            .filter_map(|w| {
+                let surge = surge(evidence, &answers, w, policy.quantile)?;
+                Some((w.clone(), with_unusual(surge, unusual.get(w))))
+            })
             .collect();
         let steps_per_slot = (evidence.slot.seconds() / step.seconds()).max(1);
         let often = |share: f64| share >= OFTEN_THROTTLED;
@@ -106,7 +113,7 @@ impl<'a> Application<'a> {
             evidence.observed.iter().filter(|(_, o)| o.throttled_share.is_some_and(often));
         let throttled = throttled.map(|(workload, _)| workload).collect();
         let quantile = policy.quantile;
-        Self { inputs, answers, quantile, traffic, surges, throttled, steps_per_slot }
+        Self { inputs, answers, quantile, traffic, surges, unusual, throttled, steps_per_slot }
     }
 
     /// What the callers' load changes about the workload's CPU; `None` where its forecast has no CPU.
@@ -123,6 +130,13 @@ impl<'a> Application<'a> {
         let path = self.follow_callers(forecast, own, &mut justification);
         let changes = own.iter().zip(&path).map(|(own, path)| Change::new(*own, *path)).collect();
         Some(AdjustedCpu { changes, own_peak: highest(own), justification })
+    }
+
+    /// Cores that are expected at most of the slots just ahead; empty where that is not known, or load is unusual.
+    pub(crate) fn nowcast(&self, workload: &WorkloadRef) -> &'a [f64] {
+        let observed = self.inputs.evidence.observed.get(workload);
+        let usual = observed.filter(|_| !self.unusual.contains_key(workload));
+        usual.map_or(&[], |observed| &observed.nowcast)
     }
 
     /// How much more a young or surging workload needs than its history shows, in [1, 2], and why.
@@ -175,10 +189,12 @@ impl<'a> Application<'a> {
         let weight = if young { 0.0 } else { self.own_weight(workload) };
         let cpu = |slot: usize, rate: f64| model.cpu(own[slot], rates.own[slot], rate);
         let (hidden, surging) = (self.throttled_callers(workload), self.surging(workload));
+        let unusual = slots_above(self.unusual.get(workload));
         let agreed = |slot: usize| {
             let blend = weight * rates.own[slot] + (1.0 - weight) * rates.propagated[slot];
             let overrides = !hidden.is_empty() || surging[slot];
-            if overrides { blend.max(rates.propagated[slot]) } else { blend }
+            let blend = if overrides { blend.max(rates.propagated[slot]) } else { blend };
+            if unusual.contains(&slot) { blend.max(rates.own[slot]) } else { blend }
         };
         let busiest = highest_slot(rates.propagated);
         why.own_weight = Some(weight);
@@ -367,6 +383,25 @@ fn surge(
     let signal = forecast.signals.get(&Signal::RequestRate)?;
     let (_, upper) = path_at(signal, quantile)?;
     Some(upper.iter().map(|rate| *rate > SURGE * most).collect())
+}
+
+/// `surge`, also where load was seen to be unusual.
+fn with_unusual(mut surge: Vec<bool>, factors: Option<&Vec<f64>>) -> Vec<bool> {
+    for slot in slots_above(factors) {
+        surge[slot] = true;
+    }
+    surge
+}
+
+/// The slots whose load grows by more than a surge.
+fn slots_above(factors: Option<&Vec<f64>>) -> BTreeSet<usize> {
+    let factors = factors.map_or(&[][..], Vec::as_slice);
+    factors
+        .iter()
+        .enumerate()
+        .filter(|(_, factor)| **factor > SURGE)
+        .map(|(slot, _)| slot)
+        .collect()
 }
 
 /// The share of a workload's load that comes from outside: as observed, all of it where nobody calls it and nothing

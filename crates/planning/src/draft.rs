@@ -57,21 +57,22 @@ pub(crate) fn forecast_drafts(
     let Inputs { evidence, policy } = application.inputs;
     let cpu = application.adjusted_cpu(forecast).ok_or("its forecast has no CPU")?;
     let signal = &forecast.signals[&Signal::Cpu];
-    let chosen = Chosen::new(signal, policy).ok_or("its forecast has no CPU")?;
     let observed = evidence.observed.get(&forecast.workload);
+    let chosen = Chosen::new(signal, policy).ok_or("its forecast has no CPU")?;
+    let chosen = chosen.lowered(application.nowcast(&forecast.workload), policy);
     let replicas = observed.map_or(forecast.replicas, |observed| observed.replicas).max(1);
     let source =
         Source::Forecast { rung: signal.rung, model_version: forecast.model_version.clone() };
     let mut drafts = Vec::new();
     for part in containers(forecast, observed) {
         let share = part.cpu_share / f64::from(replicas);
-        let need = cpu_need(forecast, &cpu, chosen.path, share);
+        let need = cpu_need(forecast, &cpu, &chosen.path, share);
         let slot = policy.requests.deciding_slot(&need.slots);
         let memory = memory_need(forecast, &part, application.inputs)?;
         let notes = cpu.justification.notes.iter().chain(&chosen.notes).cloned();
         let justification = Justification {
             request_record: chosen.record,
-            cpu_parts: cpu_parts(signal, &cpu, chosen.path, (slot, share)),
+            cpu_parts: cpu_parts(signal, &cpu, &chosen.path, (slot, share)),
             memory_parts: memory.parts,
             decided_by: Some(forecast.slot_start(slot)),
             data_from: observed.and_then(|observed| observed.data_from),

@@ -23,6 +23,7 @@ mod load_to_cpu;
 mod memory;
 mod network;
 mod normal;
+mod nowcast;
 mod observed;
 mod order;
 mod packing;
@@ -31,6 +32,7 @@ mod plan;
 mod policy;
 mod priority;
 mod propagate;
+mod recent;
 mod resource;
 mod scaled_drafts;
 mod shared;
@@ -53,5 +55,6 @@ pub use policy::{
     Allowed, CpuPath, Pattern, Policy, PriorityRule, RequestShape, Share, ShareError,
 };
 pub use propagate::{Load, Traffic, propagate};
+pub use recent::RecentLoad;
 pub use validate::{PathName, Rejection, validate};
 pub use what_if::{WhatIfError, what_if};

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::Policy;
 use crate::graph::external_share;
 use crate::load_to_cpu::LoadToCpu;
+use crate::nowcast::nowcast;
+use crate::recent::RecentLoad;
 
 /// A history shorter than this has not seen enough to be trusted over the callers' load.
 const YOUNG: SignedDuration = SignedDuration::from_hours(72);
@@ -43,6 +45,12 @@ pub struct Observed {
     /// Share of samples in which a quarter or more of the scheduler's periods were throttled; `None` where that is
     /// not measured.
     pub throttled_share: Option<f64>,
+    /// The load of the last hour beside what is usual; `None` where less than two days were observed.
+    #[serde(default)]
+    pub recent: Option<RecentLoad>,
+    /// Cores over all replicas that the last half hour lets expect, at most, for the slots just ahead; empty where it tells nothing.
+    #[serde(default)]
+    pub nowcast: Vec<f64>,
 }
 
 /// What was observed of one container.
@@ -114,6 +122,11 @@ pub fn observe(
             load_to_cpu: LoadToCpu::of(&signals),
             data_from,
             data_until,
+            recent: RecentLoad::of(&signals, now),
+            nowcast: signals
+                .get(&Signal::Cpu)
+                .map(|cpu| nowcast(cpu, now, (slot.floor(now), slot)))
+                .unwrap_or_default(),
             throttled_share: dataset.indicators.get(&Indicator::ThrottledRatio).and_then(throttled),
         };
         (workload.clone(), observed)

@@ -10,6 +10,7 @@ use crate::draft::{Draft, forecast_drafts};
 use crate::evidence::Inputs;
 use crate::fitted::{Allowance, Fitted, seats};
 use crate::priority::inherited;
+use crate::recent::followed;
 use crate::scaled_drafts::divide_over_peak_replicas;
 use crate::{Evidence, Policy};
 
@@ -20,6 +21,8 @@ use crate::{Evidence, Policy};
 /// replicas, never exceed what the capacity and the policy's cap leave.
 #[must_use]
 pub fn plan(id: &str, evidence: &Evidence, policy: &Policy) -> Plan {
+    let followed = followed(evidence, policy);
+    let evidence = followed.as_ref();
     let inputs = Inputs { evidence, policy };
     let application = Application::new(inputs);
     let mut drafting = Drafting::default();

@@ -57,6 +57,9 @@ pub struct Policy {
     pub cap: Share,
     /// Which path of the forecast becomes the CPU request; `least_cost`.
     pub cpu_path: CpuPath,
+    /// Whether CPU follows what the last minutes show beside the forecast: up where load is unusual, and down in the slots just ahead
+    /// where a quiet day lets expect less; true.
+    pub follow_recent_load: bool,
     /// What a share of samples above the CPU request costs, in mean usages, on the path of least cost; 80.
     pub risk_price: RiskPrice,
     /// The path of the forecast that load along the call graph, memory and, where `cpu_path` says so, CPU follow; 0.99.
@@ -98,6 +101,7 @@ impl Default for Policy {
         Self {
             cap: Share(0.8),
             cpu_path: CpuPath::LeastCost,
+            follow_recent_load: true,
             risk_price: RiskPrice::DEFAULT,
             quantile: Quantile::new(0.99).expect("0.99 lies between 0 and 1"),
             requests: RequestShape::Peak,

@@ -40,36 +40,40 @@ pub fn what_if(
         };
         let observed = supposed.observed.get(workload);
         let model = observed.map_or(LoadToCpu::Proportional, |observed| observed.load_to_cpu);
-        multiply(forecast, model, *factor);
+        let factors = vec![*factor; evidence.slots];
+        let growth = growth(forecast, model, &factors);
+        multiply(forecast, &factors, &growth);
     }
     let id = format!("what-if-{}", evidence.now.strftime("%Y%m%dT%H%M%SZ"));
     Ok(plan(&id, &supposed, policy))
 }
 
-/// Multiplies the load of `forecast`; every path of CPU grows as the median does at the median load of its slot.
-fn multiply(forecast: &mut Forecast, model: LoadToCpu, factor: f64) {
-    let growth = growth(forecast, model, factor);
+/// Multiplies the load of `forecast` by the factor of each slot, and every path of its CPU by `growth`.
+pub(crate) fn multiply(forecast: &mut Forecast, factors: &[f64], growth: &[f64]) {
     if let Some(cpu) = forecast.signals.get_mut(&Signal::Cpu) {
         for path in cpu.paths.values_mut().chain([&mut cpu.requests]) {
-            path.iter_mut().zip(&growth).for_each(|(cores, growth)| *cores *= growth);
+            path.iter_mut().zip(growth).for_each(|(cores, growth)| *cores *= growth);
         }
     }
     if let Some(rate) = forecast.signals.get_mut(&Signal::RequestRate) {
         let paths = rate.paths.values_mut().chain([&mut rate.requests]);
-        paths.flatten().for_each(|value| *value *= factor);
+        for path in paths {
+            path.iter_mut().zip(factors).for_each(|(rate, factor)| *rate *= factor);
+        }
     }
 }
 
-/// What CPU is multiplied by in each slot: as its lowest path grows, or `factor` where that says nothing.
-fn growth(forecast: &Forecast, model: LoadToCpu, factor: f64) -> Vec<f64> {
+/// What CPU is multiplied by in each slot when its load is multiplied by the slot's factor: as its lowest path grows at the lowest load of
+/// the slot, or the factor where that says nothing.
+pub(crate) fn growth(forecast: &Forecast, model: LoadToCpu, factors: &[f64]) -> Vec<f64> {
     let lowest = |signal| {
         let signal: Option<&SignalForecast> = forecast.signals.get(&signal);
         signal.and_then(|signal| signal.paths.values().next()).map_or(&[][..], Vec::as_slice)
     };
     let loads = lowest(Signal::RequestRate);
-    let grown = |(slot, cores): (usize, &f64)| match loads.get(slot) {
-        Some(load) if *cores > 0.0 => model.scaled(*cores, *load, factor) / cores,
-        _ => factor,
+    let grown = |(slot, (cores, factor)): (usize, (&f64, &f64))| match loads.get(slot) {
+        Some(load) if *cores > 0.0 => model.scaled(*cores, *load, *factor) / cores,
+        _ => *factor,
     };
-    lowest(Signal::Cpu).iter().enumerate().map(grown).collect()
+    lowest(Signal::Cpu).iter().zip(factors).enumerate().map(grown).collect()
 }

@@ -12,6 +12,7 @@ const POLICY: Section = Section {
     keys: &[
         ("cap", "share of what the nodes can allocate that all requests together may take"),
         ("cpu_path", "path of the forecast that becomes the CPU request"),
+        ("follow_recent_load", "whether CPU follows the last hour beside the forecast"),
         (
             "risk_price",
             "what a share of samples above the request costs on the path of least cost, in mean usages; above 0, held to 20 to 1280",

@@ -111,7 +111,11 @@ impl System {
         let config = CoordinatorConfig {
             collector: Some(format!("http://{}", server.address())),
             workers: trainers.workers.endpoints().clone(),
-            policy: Policy { requests: options.requests, ..Policy::default() },
+            policy: Policy {
+                requests: options.requests,
+                follow_recent_load: options.follow_recent_load,
+                ..Policy::default()
+            },
             state: Some(folder.path().join("state")),
             cluster: ClusterConfig {
                 cpu_allocatable: Some(options.capacity.0),

@@ -315,6 +315,56 @@ fn a_surge_at_the_entry_raises_what_it_calls_and_a_usual_day_does_not() {
     assert!(after.justification.propagated_cpu_peak > after.justification.own_cpu_peak);
 }
 
+/// The shop whose frontend alone received `factor` times its usual load in the last ten minutes.
+fn surged(factor: f64) -> Scene {
+    let mut scene = shop(1.0);
+    let rate = &mut scene.datasets.get_mut(&workload("frontend")).unwrap().request_rate;
+    let usual = rate.as_ref().unwrap();
+    let first = usual.len() - 2;
+    let value = |(i, rate): (usize, &Option<f64>)| {
+        rate.map(|rate| if i >= first { 26.0 * factor } else { rate })
+    };
+    let values = usual.values().iter().enumerate().map(value).collect();
+    *rate = Some(Series::new(usual.start(), usual.step(), values).unwrap());
+    scene
+}
+
+#[test]
+fn a_surge_of_the_last_minutes_raises_what_it_is_about_to_call_for_some_hours() {
+    let policy = Policy { requests: RequestShape::Schedule, ..Policy::default() };
+    let cpu = |scene: &Scene, policy: &Policy, slot: usize| {
+        let plan = plan("p", scene, policy);
+        ["frontend", "cart"].map(|name| of(&plan, name).schedule[slot].cpu.cores())
+    };
+    let (usual, surge) = (surged(1.0), surged(2.0));
+    for slot in [0, 1] {
+        let (before, after) = (cpu(&usual, &policy, slot), cpu(&surge, &policy, slot));
+        assert!(after.iter().zip(&before).all(|(a, b)| (1.8..2.8).contains(&(a / b))), "{after:?}");
+    }
+    let later =
+        cpu(&surge, &policy, 12).iter().zip(cpu(&usual, &policy, 12)).all(|(a, b)| *a <= 1.01 * b);
+    assert!(later, "a surge is not for ever");
+    let notes = &of(&plan("p", &surge, &policy), "frontend").justification.notes.clone();
+    assert!(notes.iter().any(|note| note.contains("2.00 times the most")), "{notes:?}");
+    let alone = Policy { follow_recent_load: false, ..policy };
+    let apart = cpu(&surge, &alone, 0)[1] - cpu(&surge, &alone, 12)[1];
+    assert!(apart.abs() < 1e-9, "the forecasts alone: {apart}");
+}
+
+#[test]
+fn a_quiet_day_lowers_the_slots_just_ahead_and_only_those() {
+    let policy = Policy { requests: RequestShape::Schedule, ..Policy::default() };
+    let scene = Scene { graph: CallGraph::default(), ..shop(1.0) };
+    let quiet = plan("p", &scene, &policy);
+    let cores = |plan: &Plan, slot: usize| of(plan, "cart").schedule[slot].cpu;
+    // The forecast covers 30 % more than the core that two pods have used on every day.
+    assert_eq!([0, 1, 2].map(|slot| cores(&quiet, slot).get()), [500, 500, 650]);
+    let notes = &of(&quiet, "cart").justification.notes;
+    assert!(notes.iter().any(|note| note.contains("expect 1.000 cores")), "{notes:?}");
+    let alone = plan("p", &scene, &Policy { follow_recent_load: false, ..policy });
+    assert_eq!(cores(&alone, 0).get(), 650);
+}
+
 #[test]
 fn what_a_throttled_caller_would_have_sent_is_a_minimum() {
     let mut scene = shop(1.0);
