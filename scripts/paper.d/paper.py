@@ -14,7 +14,9 @@ import prose
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(os.environ.get("MORA_PAPER_SOURCE", ROOT / "docs/paper"))
-CLUSTER = SOURCE / "cluster.json"
+# Comparisons beside results.json, by the folder of results/ that has their runs; the runs on a cluster stay where they were made, since their
+# configuration names its addresses.
+BESIDE = {name: SOURCE / f"{name}.json" for name in ("cluster", "predicted")}
 SCHEMA = "mora.dev/evaluation/v1"
 WORDS = dict(zip("one two three four five six seven eight nine ten eleven twelve".split(), range(1, 13)), sixteen=16)
 
@@ -110,8 +112,9 @@ def check_fresh(mora):
         made = Path(folder) / "results"
         shutil.copytree(SOURCE / "results", made)
         faults = reported(mora, made, "results.json")
-        if CLUSTER.is_file():
-            faults += reported(mora, made / "cluster", CLUSTER.name)
+        for name, committed in BESIDE.items():
+            if (made / name).is_dir():
+                faults += reported(mora, made / name, committed.name)
         drawn = {path.name: path for path in (made / "figures").glob("*.svg")}
         for figure in sorted((SOURCE / "figures").glob("*.svg")):
             if figure.name in drawn and drawn[figure.name].read_bytes() != figure.read_bytes():
@@ -140,7 +143,7 @@ def build(results, to, pages):
         shutil.copyfile(results, work / "results.json")
         figures = ",".join(sorted(path.stem for path in (work / "figures").glob("*.svg")))
         inputs = {"figures": figures, "draft": "no" if results == SOURCE / "results.json" else "yes"}
-        inputs["cluster"] = "yes" if CLUSTER.is_file() else "no"
+        inputs["cluster"] = "yes" if all(path.is_file() for path in BESIDE.values()) else "no"
         inputs["validation"] = "yes" if (work / "results/validation.json").is_file() else "no"
         options = {"root": str(work), "ignore_system_fonts": True, "sys_inputs": inputs}
         to.mkdir(parents=True, exist_ok=True)
@@ -169,8 +172,8 @@ def main():
     options = options.parse_args()
     results = options.results or SOURCE / "results.json"
     faults = check_texts() + check_results(results)
-    if CLUSTER.is_file():
-        faults += check_results(CLUSTER)
+    for committed in filter(Path.is_file, BESIDE.values()):
+        faults += check_results(committed)
     if options.mora:
         faults += check_fresh(options.mora)
     for fault in faults:
