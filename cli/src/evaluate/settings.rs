@@ -1,7 +1,7 @@
 //! What is evaluated: the command line over a file over defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -88,24 +88,27 @@ struct File {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct MoraSettings {
-    /// Time between two plans, in minutes, at least 1.
-    pub(super) every_minutes: u32,
+    /// Time between two plans, in minutes.
+    pub(super) every_minutes: NonZeroU32,
     /// Members of the ensemble that its workers fit.
     pub(super) members: BTreeSet<Member>,
     /// Hours before the end of the judged time from which nothing is trained any more: a fit costs more than all else of a run.
     pub(super) last_fit_hours: u32,
 }
 
+/// Half as often as the CronJob in `deploy` plans: a plan takes a third of a second, and a day has many.
+const TEN_MINUTES: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
 impl Default for MoraSettings {
     fn default() -> Self {
-        Self { every_minutes: 10, members: Member::ALL.into(), last_fit_hours: 6 }
+        Self { every_minutes: TEN_MINUTES, members: Member::ALL.into(), last_fit_hours: 6 }
     }
 }
 
 impl MoraSettings {
     /// Time between two plans.
     pub(super) fn every(&self) -> SignedDuration {
-        SignedDuration::from_mins(self.every_minutes.max(1).into())
+        SignedDuration::from_mins(self.every_minutes.get().into())
     }
 }
 
@@ -267,6 +270,9 @@ mod tests {
         );
         let mora: MoraSettings = serde_json::from_value(configuration.arms[MORA].clone()).unwrap();
         assert_eq!(mora.every(), SignedDuration::from_mins(30));
+        std::fs::write(path, "mora: {every_minutes: 0}\n").unwrap();
+        let error = format!("{:#}", asked(&["--config", path]).unwrap_err());
+        assert!(error.contains("evaluation.yaml") && error.contains("zero"), "{error}");
         std::fs::write(path, "arm: [stock]\n").unwrap();
         let error = format!("{:#}", asked(&["--config", path]).unwrap_err());
         assert!(error.contains("`arm`") && error.contains("evaluation.yaml"), "{error}");

@@ -80,7 +80,8 @@ fn node(
     graph: &CallGraph,
     datasets: &BTreeMap<WorkloadRef, Dataset>,
 ) -> Node {
-    let request_rate = datasets.get(workload).and_then(|d| d.request_rate.as_ref()).and_then(mean);
+    let request_rate =
+        datasets.get(workload).and_then(|d| d.request_rate.as_ref()).and_then(Series::mean);
     let external_share = external_share(workload, graph, datasets);
     let called = graph.callers(workload).next().is_some();
     Node {
@@ -91,11 +92,6 @@ fn node(
         entry: external_share > 0.0 && (!called || request_rate.is_some()),
         external_share,
     }
-}
-
-fn mean(series: &Series) -> Option<f64> {
-    let count = series.observed().count();
-    (count > 0).then(|| series.observed().sum::<f64>() / count as f64)
 }
 
 fn call(caller: &WorkloadRef, callee: &WorkloadRef, ratio: &CallRatio) -> Call {

@@ -253,6 +253,8 @@ pub enum Cause {
     Baseline,
     /// What the request path or quantile lies above the median, and for memory the margin.
     Margin,
+    /// What a quiet last half hour lets expect less.
+    LastHour,
     /// The load that callers will send.
     Callers,
     /// Earlier use of memory, or a kill for lack of it.
@@ -267,10 +269,11 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order parts are listed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OwnForecast,
         Self::Baseline,
         Self::Margin,
+        Self::LastHour,
         Self::Callers,
         Self::History,
         Self::Replicas,
@@ -285,6 +288,7 @@ impl Cause {
             Self::OwnForecast => "own forecast, median",
             Self::Baseline => "statistical baseline",
             Self::Margin => "safety margin",
+            Self::LastHour => "last half hour",
             Self::Callers => "load of callers",
             Self::History => "earlier use",
             Self::Replicas => "replicas of the autoscaler",

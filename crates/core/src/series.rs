@@ -161,6 +161,13 @@ impl Series {
         Some(self.time(last + 1))
     }
 
+    /// The mean of the observed values; `None` where nothing was observed.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        let count = self.observed().count();
+        (count > 0).then(|| self.observed().sum::<f64>() / count as f64)
+    }
+
     /// The observed values in ascending order.
     #[must_use]
     pub fn sorted(&self) -> Vec<f64> {

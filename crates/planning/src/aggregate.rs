@@ -10,7 +10,6 @@ use crate::evidence::Inputs;
 use crate::load_to_cpu::{LoadToCpu, elasticity};
 use crate::normal::normal_quantile;
 use crate::propagate::{Load, Traffic, propagate};
-use crate::recent::unusual;
 use crate::{Evidence, Observed};
 
 /// An entry that is forecast this far above all it ever received is heading for unseen load.
@@ -91,15 +90,14 @@ struct Rates<'a> {
 }
 
 impl<'a> Application<'a> {
-    /// Propagates the load of the entries.
-    pub(crate) fn new(inputs: Inputs<'a>) -> Self {
+    /// Propagates the load of the entries, of which `unusual` load multiplied the forecasts already.
+    pub(crate) fn new(inputs: Inputs<'a>, unusual: BTreeMap<WorkloadRef, Vec<f64>>) -> Self {
         let Inputs { evidence, policy } = inputs;
         let step = rate_step(evidence);
         let answers: Answers<'a> =
             evidence.workloads().into_iter().map(|w| (w, evidence.forecast(w))).collect();
         let entries = entries(evidence, &answers, policy.quantile);
         let traffic = propagate(&evidence.graph, &entries, evidence.slots, step);
-        let unusual = unusual(evidence, policy);
         let surges = entries
             .keys()
             .filter_map(|w| {
@@ -132,11 +130,13 @@ impl<'a> Application<'a> {
         Some(AdjustedCpu { changes, own_peak: highest(own), justification })
     }
 
-    /// Cores that are expected at most of the slots just ahead; empty where that is not known, or load is unusual.
+    /// Cores that are expected at most of the slots just ahead; empty where that is not known or not wanted, or load is unusual.
     pub(crate) fn nowcast(&self, workload: &WorkloadRef) -> &'a [f64] {
-        let observed = self.inputs.evidence.observed.get(workload);
-        let usual = observed.filter(|_| !self.unusual.contains_key(workload));
-        usual.map_or(&[], |observed| &observed.nowcast)
+        let Inputs { evidence, policy } = self.inputs;
+        if !policy.follow_recent_load || self.unusual.contains_key(workload) {
+            return &[];
+        }
+        evidence.observed.get(workload).map_or(&[], |observed| &observed.nowcast)
     }
 
     /// How much more a young or surging workload needs than its history shows, in [1, 2], and why.

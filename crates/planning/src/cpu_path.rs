@@ -3,24 +3,23 @@
 use mora_core::{RequestRecord, SignalForecast};
 
 use crate::aggregate::path_at;
-use crate::nowcast::lowered;
 use crate::{CpuPath, Policy};
 
 /// The path that becomes the CPU request, before the callers' load has changed it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Chosen {
+pub(crate) struct Chosen<'a> {
     /// Cores over all replicas per slot.
-    pub(crate) path: Vec<f64>,
+    pub(crate) path: &'a [f64],
     /// What requests by this rule would have cost; `None` where it is not known.
     pub(crate) record: Option<RequestRecord>,
     /// Which rule it was, each a sentence.
     pub(crate) notes: Vec<String>,
 }
 
-impl Chosen {
+impl<'a> Chosen<'a> {
     /// The path `policy` wants of `signal`; the quantile's where the worker answers no request path, and `None` where
     /// there is not even that.
-    pub(crate) fn new(signal: &SignalForecast, policy: &Policy) -> Option<Self> {
+    pub(crate) fn new(signal: &'a SignalForecast, policy: &Policy) -> Option<Self> {
         match policy.cpu_path {
             CpuPath::LeastCost if !signal.requests.is_empty() => {
                 Some(Self::least_cost(signal, policy))
@@ -35,24 +34,7 @@ impl Chosen {
         }
     }
 
-    /// The path where `nowcast`, cores for its first slots, lets expect less than it asks for, if `policy` wants that.
-    pub(crate) fn lowered(mut self, nowcast: &[f64], policy: &Policy) -> Self {
-        if policy.follow_recent_load {
-            let lowered = lowered(&self.path, nowcast);
-            let first = (self.path.first(), lowered.first());
-            if let (Some(asked), Some(expected)) = first
-                && expected < asked
-            {
-                self.notes.push(format!(
-                    "the last half hour lets expect {expected:.3} cores in this slot, where {asked:.3} were forecast"
-                ));
-            }
-            self.path = lowered;
-        }
-        self
-    }
-
-    fn least_cost(signal: &SignalForecast, policy: &Policy) -> Self {
+    fn least_cost(signal: &'a SignalForecast, policy: &Policy) -> Self {
         let price = policy.risk_price;
         let record = signal.record_nearest(price).filter(|record| record.days > 0);
         let rule = format!("CPU follows the path of least cost at a risk price of {price}");
@@ -60,10 +42,10 @@ impl Chosen {
             None => format!("{rule}; its history is too short to say what that would have cost"),
             Some(record) => format!("{rule}; {}", observed(&record)),
         };
-        Self { path: signal.requests.clone(), record, notes: vec![note] }
+        Self { path: &signal.requests, record, notes: vec![note] }
     }
 
-    fn quantile(signal: &SignalForecast, policy: &Policy) -> Option<Self> {
+    fn quantile(signal: &'a SignalForecast, policy: &Policy) -> Option<Self> {
         let wanted = policy.quantile;
         let (found, path) = path_at(signal, wanted)?;
         let mut notes = vec![format!("CPU follows the {found} quantile of its forecast")];
@@ -72,7 +54,7 @@ impl Chosen {
                 format!("its worker answers no quantile {wanted}, so {found} is used instead");
             notes.push(note);
         }
-        Some(Self { path: path.to_vec(), record: None, notes })
+        Some(Self { path, record: None, notes })
     }
 }
 
@@ -129,7 +111,7 @@ mod tests {
         for records in [Vec::new(), vec![fresh]] {
             let signal = signal(&[2.0, 1.5], records);
             let chosen = Chosen::new(&signal, &Policy::default()).unwrap();
-            assert_eq!((&chosen.path[..], chosen.record), (&[2.0, 1.5][..], None));
+            assert_eq!((chosen.path, chosen.record), (&[2.0, 1.5][..], None));
             assert!(chosen.notes[0].contains("too short"), "{:?}", chosen.notes);
         }
     }
@@ -151,7 +133,7 @@ mod tests {
             ..Policy::default()
         };
         let chosen = |q| Chosen::new(&signal, &policy(q)).unwrap();
-        assert_eq!((&chosen(0.5).path[..], chosen(0.5).record), (&[1.0, 1.0][..], None));
+        assert_eq!((chosen(0.5).path, chosen(0.5).record), (&[1.0, 1.0][..], None));
         assert_eq!(chosen(0.99).notes, ["CPU follows the 0.99 quantile of its forecast"]);
         assert!(chosen(0.9).notes[1].contains("no quantile 0.9, so 0.99"));
     }

@@ -10,6 +10,7 @@ use crate::baseline::memory_baseline;
 use crate::cpu_path::Chosen;
 use crate::evidence::Inputs;
 use crate::memory::kept;
+use crate::nowcast::lowered;
 use crate::parts::{complete, parts};
 use crate::{Observed, ObservedContainer};
 
@@ -59,20 +60,21 @@ pub(crate) fn forecast_drafts(
     let signal = &forecast.signals[&Signal::Cpu];
     let observed = evidence.observed.get(&forecast.workload);
     let chosen = Chosen::new(signal, policy).ok_or("its forecast has no CPU")?;
-    let chosen = chosen.lowered(application.nowcast(&forecast.workload), policy);
+    let path = lowered(chosen.path, application.nowcast(&forecast.workload));
+    let quiet = quiet_note(chosen.path, &path);
     let replicas = observed.map_or(forecast.replicas, |observed| observed.replicas).max(1);
     let source =
         Source::Forecast { rung: signal.rung, model_version: forecast.model_version.clone() };
     let mut drafts = Vec::new();
     for part in containers(forecast, observed) {
         let share = part.cpu_share / f64::from(replicas);
-        let need = cpu_need(forecast, &cpu, &chosen.path, share);
+        let need = cpu_need(forecast, &cpu, &path, share);
         let slot = policy.requests.deciding_slot(&need.slots);
         let memory = memory_need(forecast, &part, application.inputs)?;
-        let notes = cpu.justification.notes.iter().chain(&chosen.notes).cloned();
+        let notes = cpu.justification.notes.iter().chain(&chosen.notes).chain(&quiet).cloned();
         let justification = Justification {
             request_record: chosen.record,
-            cpu_parts: cpu_parts(signal, &cpu, &chosen.path, (slot, share)),
+            cpu_parts: cpu_parts(signal, &cpu, (chosen.path, &path), (slot, share)),
             memory_parts: memory.parts,
             decided_by: Some(forecast.slot_start(slot)),
             data_from: observed.and_then(|observed| observed.data_from),
@@ -128,22 +130,31 @@ fn cpu_need(forecast: &Forecast, cpu: &AdjustedCpu, path: &[f64], share: f64) ->
     }
 }
 
+/// The sentence about a first slot that the last half hour made cheaper.
+fn quiet_note(chosen: &[f64], lowered: &[f64]) -> Option<String> {
+    let (asked, expected) = (chosen.first()?, lowered.first()?);
+    (expected < asked).then(|| {
+        format!("the last half hour lets expect {expected:.3} cores in this slot, where {asked:.3} were forecast")
+    })
+}
+
 fn median(paths: &std::collections::BTreeMap<Quantile, Vec<f64>>) -> Option<&Vec<f64>> {
     paths.iter().find(|(quantile, _)| quantile.get() >= 0.5).map(|(_, path)| path)
 }
 
-/// What one replica's CPU in the deciding slot is made of.
+/// What one replica's CPU in the deciding slot is made of, of which `path` is `chosen` as the last hour lowered it.
 fn cpu_parts(
     signal: &SignalForecast,
     cpu: &AdjustedCpu,
-    path: &[f64],
+    (chosen, path): (&[f64], &[f64]),
     (slot, share): (usize, f64),
 ) -> Vec<mora_core::Part> {
     let at = |path: &[f64]| path.get(slot).copied().unwrap_or(0.0) * share;
     let total = |cores: f64| Millicores::from_cores(cores).unwrap_or_default().get();
     parts(&[
         (Cause::OwnForecast, total(at(median(&signal.paths).map_or(&[], Vec::as_slice)))),
-        (Cause::Margin, total(at(path))),
+        (Cause::Margin, total(at(chosen))),
+        (Cause::LastHour, total(at(path))),
         (Cause::Callers, total(at(&cpu.adjusted(path)))),
     ])
 }

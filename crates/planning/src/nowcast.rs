@@ -54,8 +54,7 @@ pub(crate) fn lowered(path: &[f64], nowcast: &[f64]) -> Vec<f64> {
 /// The mean of `series` from `from` to `to`; `None` where less than half of it was observed.
 fn mean(series: &Series, from: Timestamp, to: Timestamp) -> Option<f64> {
     let within = series.between(from, to);
-    let count = within.observed().count();
-    (count > 0 && within.coverage() >= 0.5).then(|| within.observed().sum::<f64>() / count as f64)
+    within.mean().filter(|_| within.coverage() >= 0.5)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::draft::{Draft, forecast_drafts};
 use crate::evidence::Inputs;
 use crate::fitted::{Allowance, Fitted, seats};
 use crate::priority::inherited;
-use crate::recent::followed;
+use crate::recent::{followed, unusual};
 use crate::scaled_drafts::divide_over_peak_replicas;
 use crate::{Evidence, Policy};
 
@@ -21,10 +21,11 @@ use crate::{Evidence, Policy};
 /// replicas, never exceed what the capacity and the policy's cap leave.
 #[must_use]
 pub fn plan(id: &str, evidence: &Evidence, policy: &Policy) -> Plan {
-    let followed = followed(evidence, policy);
+    let unusual = unusual(evidence, policy);
+    let followed = followed(evidence, &unusual);
     let evidence = followed.as_ref();
     let inputs = Inputs { evidence, policy };
-    let application = Application::new(inputs);
+    let application = Application::new(inputs, unusual);
     let mut drafting = Drafting::default();
     drafting.warnings.clone_from(&application.traffic.warnings);
     let workloads = evidence.workloads();

@@ -92,18 +92,20 @@ fn per_slot(evidence: &Evidence, factor: f64) -> Vec<f64> {
     (0..evidence.slots).map(|slot| 1.0 + (factor - 1.0) * left(slot)).collect()
 }
 
-/// `evidence` with the forecasts of workloads whose load is unusual raised by that.
-pub(crate) fn followed<'a>(evidence: &'a Evidence, policy: &Policy) -> Cow<'a, Evidence> {
-    let unusual = unusual(evidence, policy);
+/// `evidence` with the forecasts of the workloads in `unusual` raised slot by slot by the factors there.
+pub(crate) fn followed<'a>(
+    evidence: &'a Evidence,
+    unusual: &BTreeMap<WorkloadRef, Vec<f64>>,
+) -> Cow<'a, Evidence> {
     if unusual.is_empty() {
         return Cow::Borrowed(evidence);
     }
     let mut followed = evidence.clone();
-    for (workload, factors) in &unusual {
+    for (workload, factors) in unusual {
         let Some(Ok(forecast)) = followed.forecasts.get_mut(workload) else { continue };
         if let Some(observed) = followed.observed.get(workload) {
             raise(forecast, observed.load_to_cpu, factors);
-            let factor = observed.recent.and_then(RecentLoad::factor).unwrap_or(1.0);
+            let factor = factors.first().copied().unwrap_or(1.0);
             forecast.warnings.push(format!(
                 "its load of the last hour was {factor:.2} times the most of that time of day on the {DAYS} days before, so more is requested for the hours ahead"
             ));

@@ -38,11 +38,15 @@ pub fn what_if(
         let Some(Ok(forecast)) = supposed.forecasts.get_mut(workload) else {
             return Err(WhatIfError::NoForecast(workload.clone()));
         };
-        let observed = supposed.observed.get(workload);
-        let model = observed.map_or(LoadToCpu::Proportional, |observed| observed.load_to_cpu);
+        let observed = supposed.observed.get_mut(workload);
+        let model =
+            observed.as_ref().map_or(LoadToCpu::Proportional, |observed| observed.load_to_cpu);
         let factors = vec![*factor; evidence.slots];
         let growth = growth(forecast, model, &factors);
         multiply(forecast, &factors, &growth);
+        // What was just used would have been more, too.
+        let just_ahead = observed.into_iter().flat_map(|observed| &mut observed.nowcast);
+        just_ahead.zip(&growth).for_each(|(cores, growth)| *cores *= growth);
     }
     let id = format!("what-if-{}", evidence.now.strftime("%Y%m%dT%H%M%SZ"));
     Ok(plan(&id, &supposed, policy))

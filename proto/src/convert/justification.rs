@@ -94,6 +94,7 @@ impl From<Cause> for v1::Cause {
             Cause::OwnForecast => Self::OwnForecast,
             Cause::Baseline => Self::Baseline,
             Cause::Margin => Self::Margin,
+            Cause::LastHour => Self::LastHour,
             Cause::Callers => Self::Callers,
             Cause::History => Self::History,
             Cause::Replicas => Self::Replicas,

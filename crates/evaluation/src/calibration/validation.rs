@@ -36,7 +36,7 @@ pub struct ServiceError {
     pub compared: Vec<Compared>,
 }
 
-/// One quantity of a microservice over the whole time: means, of latencies medians.
+/// One quantity of a microservice: means over the steps that were both measured and simulated, of latencies the medians of each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// What, with its unit, as in `CPU, cores`.
@@ -127,21 +127,15 @@ fn compare(simulated: &Dataset, measured: &[Dataset]) -> ServiceError {
         let theirs = middle(measured, indicator).filter(|seconds| *seconds > 0.0)?;
         Some(middle(simulated, indicator)? / theirs - 1.0)
     };
+    let means = |signal: Signal| means(theirs.get(&signal)?, ours.get(&signal));
+    let p95 = |set| middle(set, Indicator::LatencyP95);
     let pairs = [
-        ("CPU, cores", mean(theirs.get(&Signal::Cpu)), mean(ours.get(&Signal::Cpu))),
-        (
-            "requests/s",
-            mean(theirs.get(&Signal::RequestRate)),
-            mean(ours.get(&Signal::RequestRate)),
-        ),
-        (
-            "latency p95, s",
-            middle(measured, Indicator::LatencyP95),
-            middle(simulated, Indicator::LatencyP95),
-        ),
+        ("CPU, cores", means(Signal::Cpu)),
+        ("requests/s", means(Signal::RequestRate)),
+        ("latency p95, s", p95(measured).zip(p95(simulated))),
     ];
-    let compared = pairs.into_iter().filter_map(|(quantity, measured, simulated)| {
-        let (measured, simulated) = (measured?, simulated?);
+    let compared = pairs.into_iter().filter_map(|(quantity, pair)| {
+        let (measured, simulated) = pair?;
         Some(Compared { quantity: quantity.to_owned(), measured, simulated })
     });
     let compared = compared.collect();
@@ -149,19 +143,14 @@ fn compare(simulated: &Dataset, measured: &[Dataset]) -> ServiceError {
         workload,
         minutes: theirs.get(&Signal::RequestRate).map_or(0, |rate| rate.observed().count()),
         cpu: relative(Signal::Cpu),
-        cpu_total: total(theirs.get(&Signal::Cpu), ours.get(&Signal::Cpu)),
+        cpu_total: means(Signal::Cpu)
+            .and_then(|(theirs, ours)| (theirs > 0.0).then(|| ours / theirs - 1.0)),
         rate: relative(Signal::RequestRate),
         memory: relative(Signal::Memory),
         latency_p50: latency(Indicator::LatencyP50),
         latency_p95: latency(Indicator::LatencyP95),
         compared,
     }
-}
-
-fn mean(series: Option<&Series>) -> Option<f64> {
-    let (sum, count) =
-        series?.observed().fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
-    (count > 0.0).then(|| sum / count)
 }
 
 /// Mean of `|simulated - measured| / measured`.
@@ -178,13 +167,30 @@ fn error(measured: Option<&Series>, simulated: Option<&Series>) -> Option<f64> {
     (!errors.is_empty()).then(|| errors.iter().sum::<f64>() / errors.len() as f64)
 }
 
-/// The sum of what was simulated over that of what was measured, less 1, where there are both.
-fn total(measured: Option<&Series>, simulated: Option<&Series>) -> Option<f64> {
-    let measured = measured?;
+/// The means of what was measured and of what was simulated over the steps that both have.
+fn means(measured: &Series, simulated: Option<&Series>) -> Option<(f64, f64)> {
     let simulated = aligned(measured, simulated);
     let pairs = measured.values().iter().zip(simulated);
-    let (theirs, ours) = pairs
-        .filter_map(|(measured, simulated)| Some(((*measured)?, simulated?)))
-        .fold((0.0, 0.0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1));
-    (theirs > 0.0).then(|| ours / theirs - 1.0)
+    let both = pairs.filter_map(|(measured, simulated)| Some(((*measured)?, simulated?)));
+    let (theirs, ours): (Vec<f64>, Vec<f64>) = both.unzip();
+    let count = theirs.len() as f64;
+    (count > 0.0).then(|| (theirs.iter().sum::<f64>() / count, ours.iter().sum::<f64>() / count))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn means_are_over_the_steps_that_were_measured_and_simulated() {
+        let series = |values: &[Option<f64>]| {
+            Series::new(Timestamp::UNIX_EPOCH, Step::MINUTE, values.to_vec()).unwrap()
+        };
+        let measured = series(&[Some(1.0), None, Some(3.0), Some(100.0)]);
+        let simulated = series(&[Some(2.0), Some(50.0), Some(6.0)]);
+        assert_eq!(means(&measured, Some(&simulated)), Some((2.0, 4.0)));
+        assert_eq!(means(&measured, None), None);
+    }
 }

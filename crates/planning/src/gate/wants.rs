@@ -227,9 +227,11 @@ impl Container<'_> {
         };
         let recent = pods.values().map(|series| series.between(from, self.now));
         let used = recent.filter_map(|series| {
-            let (count, highest) = (series.observed().count(), series.observed().reduce(f64::max)?);
-            let mean = series.observed().sum::<f64>() / count as f64;
-            Some(if resource == Resource::Cpu { mean } else { highest })
+            if resource == Resource::Cpu {
+                series.mean()
+            } else {
+                series.observed().reduce(f64::max)
+            }
         });
         used.reduce(f64::max).map(|used| (used * unit).ceil() as u64)
     }

@@ -1,8 +1,8 @@
 use jiff::Timestamp;
 use mora_core::{
-    Bytes, CallGraph, CallRatio, Confidence, ContainerUsage, Dataset, Forecast, ForecastPoint,
-    Indicator, Millicores, OomKill, Quantile, RequestRecord, ResourceClaim, Rung, Series, Signal,
-    SignalForecast, Skill, Step,
+    Bytes, CallGraph, CallRatio, Cause, Confidence, ContainerUsage, Dataset, Forecast,
+    ForecastPoint, Indicator, Millicores, OomKill, Quantile, RequestRecord, ResourceClaim, Rung,
+    Series, Signal, SignalForecast, Skill, Step,
 };
 use proptest::prelude::*;
 
@@ -359,8 +359,13 @@ fn a_quiet_day_lowers_the_slots_just_ahead_and_only_those() {
     let cores = |plan: &Plan, slot: usize| of(plan, "cart").schedule[slot].cpu;
     // The forecast covers 30 % more than the core that two pods have used on every day.
     assert_eq!([0, 1, 2].map(|slot| cores(&quiet, slot).get()), [500, 500, 650]);
-    let notes = &of(&quiet, "cart").justification.notes;
-    assert!(notes.iter().any(|note| note.contains("expect 1.000 cores")), "{notes:?}");
+    let why = &of(&quiet, "cart").justification;
+    assert!(why.notes.iter().any(|note| note.contains("expect 1.000 cores")), "{:?}", why.notes);
+    let part = |cause| why.cpu_parts.iter().find(|part| part.cause == cause).map(|p| p.amount);
+    assert_eq!((part(Cause::Margin), part(Cause::LastHour)), (Some(150), Some(-150)));
+    // Were there twice the load, a quiet half hour would have had twice the load too.
+    let supposed = what_if(&scene, &policy, &[(workload("cart"), 2.0)]).unwrap();
+    assert_eq!([0, 1, 2].map(|slot| cores(&supposed, slot).get()), [1000, 1000, 1300]);
     let alone = plan("p", &scene, &Policy { follow_recent_load: false, ..policy });
     assert_eq!(cores(&alone, 0).get(), 650);
 }
