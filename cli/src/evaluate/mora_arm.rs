@@ -65,6 +65,7 @@ impl MoraOptions {
             ArmName::MoraNoGraph => Self { graph: false, ..self },
             ArmName::MoraStatic => Self { requests: RequestShape::Peak, ..self },
             ArmName::MoraNoRecent => Self { follow_recent_load: false, ..self },
+            ArmName::MoraEveryMinute => Self { every: SignedDuration::from_mins(1), ..self },
             ArmName::MoraNoLstm => Self { members: without(Member::Lstm), ..self },
             ArmName::MoraNoProphet => Self { members: without(Member::Prophet), ..self },
             _ => return None,

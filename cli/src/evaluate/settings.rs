@@ -58,6 +58,9 @@ pub(super) struct RunArguments {
     /// Application to simulate, as `mora evaluate calibrate` writes it; the Online Boutique when absent
     #[arg(long, value_name = "FILE")]
     application: Option<PathBuf>,
+    /// Copies of the application behind one ingress, each with that rate; 1 when absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    copies: Option<u32>,
     /// Runs at once; as many as there are processors when absent
     #[arg(long, value_name = "N", alias = "parallel")]
     pub(super) jobs: Option<NonZeroUsize>,
@@ -77,6 +80,7 @@ struct File {
     history_days: Option<u32>,
     rate: Option<f64>,
     application: Option<PathBuf>,
+    copies: Option<NonZeroU32>,
     nodes: Option<Vec<NodeSize>>,
     objective: Option<Objective>,
     limits: Option<ArmLimits>,
@@ -121,6 +125,8 @@ pub(super) fn configuration(arguments: &RunArguments) -> anyhow::Result<Configur
     let setup = setup(arguments, &file)?;
     let cluster = arguments.cluster.settings()?;
     if cluster.is_some() {
+        let copies = arguments.copies.is_some() || file.copies.is_some();
+        ensure!(!copies, "a cluster has the application once; leave out --copies and `copies`");
         // A fit takes longer than hours of a compressed day.
         file.mora.last_fit_hours = 24 * MOST_DAYS as u32;
     }
@@ -193,7 +199,12 @@ fn setup(arguments: &RunArguments, file: &File) -> anyhow::Result<Setup> {
             .with_context(|| format!("{} is no application to simulate", path.display()))?,
         None => boutique(NAMESPACE, rate)?,
     };
-    let mut setup = Setup::new(application, rate);
+    let copies = arguments.copies.or(file.copies.map(NonZeroU32::get)).unwrap_or(1);
+    let mut setup = if copies > 1 {
+        Setup::new(application.copies(copies as usize)?, rate * f64::from(copies))
+    } else {
+        Setup::new(application, rate)
+    };
     let days = arguments.days.or(file.days);
     setup.judged_hours = days.map(hours).transpose()?;
     let history_days = arguments.history_days.or(file.history_days);
@@ -251,6 +262,13 @@ mod tests {
         assert_eq!((matrix.seeds, matrix.margins), (vec![1, 2, 3, 4, 5], vec![1000]));
         assert_eq!((setup.history_days, setup.judged_hours), (14, None));
         assert_eq!(setup.application.microservices.len(), 11);
+    }
+
+    #[test]
+    fn copies_have_the_rate_each() {
+        let copies = asked(&["--copies", "3", "--rate", "10"]).unwrap();
+        let setup = &copies.setup;
+        assert_eq!((setup.application.microservices.len(), setup.rate), (34, 30.0));
     }
 
     #[test]

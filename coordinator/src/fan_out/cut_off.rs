@@ -10,6 +10,8 @@ use super::FanOutLimits;
 const TELLING: f64 = 100.0;
 /// The share of the least extra time that is left however many answered: a pause says nothing about a worker.
 const PATIENCE: f64 = 1.0 / 3.0;
+/// The share of the extra time within which an answer has to come, or no more is waited for.
+const QUIET: f64 = 0.5;
 
 /// The end of one run's waiting, which is drawn nearer once most workers have answered.
 #[derive(Debug)]
@@ -20,8 +22,18 @@ pub(super) struct CutOff {
     failed: usize,
     began: Instant,
     at: Instant,
-    /// How many had answered within what time when the end was drawn nearer.
-    drawn: Option<(usize, Duration)>,
+    drawn: Option<Drawn>,
+}
+
+/// What was known when the end was drawn nearer.
+#[derive(Debug)]
+struct Drawn {
+    answered: usize,
+    taken: Duration,
+    /// Until when is waited while answers come.
+    latest: Instant,
+    /// Longest time without one.
+    quiet: Duration,
 }
 
 impl CutOff {
@@ -39,14 +51,17 @@ impl CutOff {
     /// Notes that a worker answered, or failed for good, at `now`.
     pub(super) fn ended(&mut self, answered: bool, now: Instant) {
         *(if answered { &mut self.answered } else { &mut self.failed }) += 1;
-        if self.drawn.is_some() || self.answered < self.enough() {
-            return;
+        if self.drawn.is_none() && self.answered >= self.enough() {
+            let taken = now - self.began;
+            let (relative, least) = self.extra(taken);
+            let latest = now + relative.max(least);
+            if latest < self.at {
+                let quiet = relative.mul_f64(QUIET).max(least);
+                self.drawn = Some(Drawn { answered: self.answered, taken, latest, quiet });
+            }
         }
-        let taken = now - self.began;
-        let at = now + self.extra(taken);
-        if at < self.at {
-            self.at = at;
-            self.drawn = Some((self.answered, taken));
+        if let Some(drawn) = &self.drawn {
+            self.at = drawn.latest.min(now + drawn.quiet);
         }
     }
 
@@ -55,7 +70,7 @@ impl CutOff {
         let workers = self.workers;
         match self.drawn {
             None => format!("the {:?} for all workers were up", self.limits.overall),
-            Some((answered, taken)) => {
+            Some(Drawn { answered, taken, .. }) => {
                 let millis = taken.as_millis();
                 format!("{answered} of {workers} workers had answered within {millis} ms")
             }
@@ -71,11 +86,11 @@ impl CutOff {
         ((self.workers - self.failed) as f64 * share.max(0.0)).floor().max(1.0) as usize
     }
 
-    /// What the rest have beyond the `taken` of the others.
-    fn extra(&self, taken: Duration) -> Duration {
+    /// What the rest have beyond the `taken` of the others: in proportion to it, and at least.
+    fn extra(&self, taken: Duration) -> (Duration, Duration) {
         let relative = taken.mul_f64((self.limits.straggler_factor - 1.0).max(0.0));
         let scarcity = (TELLING / self.answered as f64).max(PATIENCE);
-        relative.max(self.limits.straggler_least.mul_f64(scarcity))
+        (relative, self.limits.straggler_least.mul_f64(scarcity))
     }
 }
 
@@ -101,18 +116,38 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_have_half_as_long_again_once_most_have_answered() {
+    fn the_rest_have_half_as_long_again_once_most_have_answered_unless_nothing_more_comes() {
         let second = Duration::from_secs(1);
         assert_eq!(end((949, 0, 1000), second).to_string(), "60");
-        assert_eq!(end((950, 0, 1000), second).to_string(), "1.5");
+        assert_eq!(end((950, 0, 1000), second).to_string(), "1.25");
         assert!((end((95, 0, 100), second / 10) - 0.1 - 0.25 / 0.95).abs() < 1e-6);
         assert!((end((950, 0, 1000), second / 10) - 0.1 - 0.25 / 3.0).abs() < 1e-6);
     }
 
     #[test]
     fn what_failed_is_not_waited_for() {
-        assert_eq!(end((940, 10, 1000), Duration::from_secs(1)).to_string(), "1.5");
+        assert_eq!(end((940, 10, 1000), Duration::from_secs(1)).to_string(), "1.25");
         assert_eq!(end((0, 1000, 1000), Duration::from_secs(1)).to_string(), "60");
+    }
+
+    #[test]
+    fn every_answer_gives_the_others_time_up_to_a_bound() {
+        let began = Instant::now();
+        let limits = FanOutLimits {
+            straggler_share: 0.95,
+            straggler_factor: 1.5,
+            straggler_least: Duration::ZERO,
+            ..FanOutLimits::default()
+        };
+        let mut cut_off = CutOff::new(limits, 1000, began);
+        let at = |seconds: f64| began + Duration::from_secs_f64(seconds);
+        (0..950).for_each(|_| cut_off.ended(true, at(1.0)));
+        cut_off.ended(true, at(1.125));
+        assert_eq!(cut_off.at(), at(1.375));
+        cut_off.ended(false, at(1.25));
+        assert_eq!(cut_off.at(), at(1.5));
+        cut_off.ended(true, at(1.375));
+        assert_eq!(cut_off.at(), at(1.5));
     }
 
     #[test]

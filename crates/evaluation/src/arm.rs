@@ -37,6 +37,8 @@ pub enum ArmName {
     MoraStatic,
     /// MOrA that looks at its forecasts alone, not at the load of the last hour.
     MoraNoRecent,
+    /// MOrA with a plan every minute.
+    MoraEveryMinute,
     /// MOrA whose workers fit no LSTM.
     MoraNoLstm,
     /// MOrA whose workers fit no Prophet.
@@ -56,7 +58,7 @@ fn all_names() -> String {
 
 impl ArmName {
     /// All arms, in the order of tables.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Stock,
         Self::Baseline,
         Self::Vpa,
@@ -67,6 +69,7 @@ impl ArmName {
         Self::MoraNoGraph,
         Self::MoraStatic,
         Self::MoraNoRecent,
+        Self::MoraEveryMinute,
         Self::MoraNoLstm,
         Self::MoraNoProphet,
         Self::Oracle,
@@ -86,6 +89,7 @@ impl ArmName {
             Self::MoraNoGraph => "mora-no-graph",
             Self::MoraStatic => "mora-static",
             Self::MoraNoRecent => "mora-no-recent",
+            Self::MoraEveryMinute => "mora-every-minute",
             Self::MoraNoLstm => "mora-no-lstm",
             Self::MoraNoProphet => "mora-no-prophet",
             Self::Oracle => "oracle",

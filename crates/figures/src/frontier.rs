@@ -58,13 +58,14 @@ pub(crate) fn frontier(comparison: &Comparison, scenario: &str) -> Option<Figure
     ))
 }
 
-/// Whether an arm is MOrA without a part, which has a figure of its own.
+/// Whether an arm is MOrA without a part or at another pace, which has a figure of its own.
 pub(crate) const fn is_ablation(arm: ArmName) -> bool {
     matches!(
         arm,
         ArmName::MoraNoGraph
             | ArmName::MoraStatic
             | ArmName::MoraNoRecent
+            | ArmName::MoraEveryMinute
             | ArmName::MoraNoLstm
             | ArmName::MoraNoProphet
     )

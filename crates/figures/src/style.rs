@@ -44,6 +44,9 @@ pub(crate) const fn style(arm: ArmName) -> ArmStyle {
         ArmName::MoraNoRecent => {
             ("forecast alone", Color(0x9c, 0x46, 0x2e), &[4.0, 2.0], Shape::Down)
         }
+        ArmName::MoraEveryMinute => {
+            ("every minute", Color(0xd8, 0x6f, 0x8e), &[1.0, 2.0], Shape::Right)
+        }
         ArmName::MoraNoLstm => ("no LSTM", Color(0xf3, 0xb8, 0x9a), &[1.0, 1.0], Shape::Up),
         ArmName::MoraNoProphet => {
             ("no Prophet", Color(0xc9, 0x5f, 0x3a), &[3.0, 1.0], Shape::Diamond)

@@ -86,16 +86,35 @@ impl ContainerObserved {
     #[must_use]
     pub fn history(&self) -> crate::History {
         let largest = |slots: &dyn Fn(&PodObserved) -> &[(Timestamp, f64)]| {
-            let mut largest: BTreeMap<Timestamp, f64> = BTreeMap::new();
-            for (end, value) in self.pods.values().flat_map(|pod| slots(pod).iter().copied()) {
-                largest.entry(end).and_modify(|most| *most = most.max(value)).or_insert(value);
-            }
-            largest.into_iter().collect()
+            largest_by_slot(self.pods.values().flat_map(|pod| slots(pod).iter().copied()))
         };
         crate::History {
             cpu: largest(&|pod| &pod.cpu_slots),
             memory: largest(&|pod| &pod.memory_slots),
             ..crate::History::default()
         }
+    }
+}
+
+/// The largest value of each slot by the slot's end, ascending.
+fn largest_by_slot(slots: impl Iterator<Item = (Timestamp, f64)>) -> Vec<(Timestamp, f64)> {
+    let mut largest: BTreeMap<Timestamp, f64> = BTreeMap::new();
+    for (end, value) in slots {
+        largest.entry(end).and_modify(|most| *most = most.max(value)).or_insert(value);
+    }
+    largest.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_of_one_container_are_one_with_the_largest_value_of_each_slot() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let before_restart = [(at(3600), 5.0), (at(7200), 2.0)];
+        let after = [(at(7200), 3.0), (at(10_800), 1.0)];
+        let merged = largest_by_slot(after.into_iter().chain(before_restart));
+        assert_eq!(merged, [(at(3600), 5.0), (at(7200), 3.0), (at(10_800), 1.0)]);
     }
 }

@@ -167,7 +167,7 @@ fn signal_from_wire(wire: v1::SignalForecast) -> Result<(Signal, SignalForecast)
     let signal = Signal::try_from(wire.signal()).map_err(|e| e.within("signal"))?;
     let rung = Rung::try_from(wire.rung()).map_err(|e| e.within("rung"))?;
     for (index, value) in wire.requests.iter().enumerate() {
-        amount(*value, &format!("requests[{index}]"))?;
+        amount(*value, "").map_err(|e| e.within(&format!("requests[{index}]")))?;
     }
     let forecast = SignalForecast {
         requests: wire.requests,
@@ -189,7 +189,7 @@ impl TryFrom<v1::QuantilePath> for Path {
     fn try_from(wire: v1::QuantilePath) -> Result<Self, FieldError> {
         let quantile = Quantile::new(wire.quantile).map_err(|e| FieldError::new("quantile", e))?;
         for (index, value) in wire.values.iter().enumerate() {
-            finite(*value, &format!("values[{index}]"))?;
+            finite(*value, "").map_err(|e| e.within(&format!("values[{index}]")))?;
         }
         Ok(Self(quantile, wire.values))
     }

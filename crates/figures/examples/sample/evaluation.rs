@@ -33,6 +33,7 @@ fn usual(arm: ArmName) -> [f64; 3] {
         ArmName::MoraNoGraph => [103.0, 0.008, 22.0],
         ArmName::MoraStatic => [131.0, 0.002, 11.0],
         ArmName::MoraNoRecent => [109.0, 0.006, 22.0],
+        ArmName::MoraEveryMinute => [101.0, 0.001, 22.0],
         ArmName::MoraNoLstm => [101.0, 0.004, 22.0],
         ArmName::MoraNoProphet => [106.0, 0.003, 24.0],
         ArmName::Oracle => [88.0, 0.0, 22.0],

@@ -264,10 +264,10 @@ fn pod_observed(mut jobs: Vec<(Arc<str>, Held)>, settings: &QuerySettings) -> Po
     };
     observed.cpu_samples =
         samples.map(|index| std::mem::take(&mut jobs[index].1.cpu_samples)).unwrap_or_default();
-    for (_, held) in jobs {
-        observed.memory_slots.extend(held.memory_slots);
-        observed.cpu_slots.extend(held.cpu_slots);
-    }
+    let (memory, cpu): (Vec<_>, Vec<_>) =
+        jobs.into_iter().map(|(_, held)| (held.memory_slots, held.cpu_slots)).unzip();
+    observed.memory_slots = super::largest_by_slot(memory.into_iter().flatten());
+    observed.cpu_slots = super::largest_by_slot(cpu.into_iter().flatten());
     if !is_krr {
         observed.memory = observed.memory_slots.iter().map(|(_, bytes)| *bytes).reduce(f64::max);
     }

@@ -21,9 +21,10 @@ pub(super) fn promql(settings: &QuerySettings, subject: Subject, of: Of, matcher
             let usage = usage(settings, &container, Of::Series);
             format!("max {BY} (max_over_time({usage}[{slot}s:{step}s]))")
         }
-        // Straight over the samples: none is missed, and nothing is evaluated between them.
+        // Straight over the samples: none is missed, and nothing is evaluated between them. Series of one container are put
+        // together where the answer is read: to group them costs Prometheus a fifth as much again.
         Subject::Memory | Subject::MemorySlots => {
-            format!("max {BY} (max_over_time({MEMORY}{container}[{slot}s]))")
+            format!("max_over_time({MEMORY}{container}[{slot}s])")
         }
         Subject::CpuPoints | Subject::CpuPointsAtLeast => {
             format!("sum {BY} (count_over_time({CPU}{container}[{lookback}s]))")
