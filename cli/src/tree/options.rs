@@ -101,6 +101,7 @@ const OPTIONS: &[(&str, Option<&str>, &str)] = &[
     ("node_cpu", Some("CORES"), CLUSTER),
     ("node_memory", Some("GIB"), CLUSTER),
     ("application", Some("FILE"), LOAD),
+    ("copies", Some("N"), LOAD),
     ("host", Some("HOST"), LOAD),
     ("port", Some("PORT"), LOAD),
     ("jmeter", Some("FILE"), LOAD),
