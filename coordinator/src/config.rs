@@ -123,7 +123,7 @@ pub struct FanOutConfig {
     pub hedge_share: f64,
     /// Share of workers that must have answered before the time of the rest is bounded; 1 for never.
     pub straggler_share: f64,
-    /// The rest have this many times as long as that share took.
+    /// The rest have this many times as long as that share took, while answers come.
     pub straggler_factor: f64,
     /// The least the rest have beyond that share, in milliseconds, where a hundred answered; a third where 300 did, ten
     /// times as long where ten did.

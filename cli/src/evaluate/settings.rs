@@ -22,6 +22,8 @@ const NAMESPACE: &str = "hipster-shop";
 pub(super) const MORA: &str = "mora";
 /// Margins are kept in thousandths; up to ten times what an arm asks for.
 const MARGINS: std::ops::RangeInclusive<f64> = 0.1..=10.0;
+/// Most copies of the application.
+const MOST_COPIES: u32 = 1000;
 /// Longest time that is judged.
 const MOST_DAYS: f64 = 90.0;
 
@@ -59,7 +61,7 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "FILE")]
     application: Option<PathBuf>,
     /// Copies of the application behind one ingress, each with that rate; 1 when absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N")]
     copies: Option<u32>,
     /// Runs at once; as many as there are processors when absent
     #[arg(long, value_name = "N", alias = "parallel")]
@@ -80,7 +82,7 @@ struct File {
     history_days: Option<u32>,
     rate: Option<f64>,
     application: Option<PathBuf>,
-    copies: Option<NonZeroU32>,
+    copies: Option<u32>,
     nodes: Option<Vec<NodeSize>>,
     objective: Option<Objective>,
     limits: Option<ArmLimits>,
@@ -199,7 +201,11 @@ fn setup(arguments: &RunArguments, file: &File) -> anyhow::Result<Setup> {
             .with_context(|| format!("{} is no application to simulate", path.display()))?,
         None => boutique(NAMESPACE, rate)?,
     };
-    let copies = arguments.copies.or(file.copies.map(NonZeroU32::get)).unwrap_or(1);
+    let copies = arguments.copies.or(file.copies).unwrap_or(1);
+    ensure!(
+        (1..=MOST_COPIES).contains(&copies),
+        "{copies} copies of the application cannot be simulated; use 1 to {MOST_COPIES}"
+    );
     let mut setup = if copies > 1 {
         Setup::new(application.copies(copies as usize)?, rate * f64::from(copies))
     } else {
@@ -305,6 +311,7 @@ mod tests {
             (["--margins", "0"], "factors from 0.1 to 10"),
             (["--days", "0.1"], "whole hours"),
             (["--rate", "0"], "above 0"),
+            (["--copies", "0"], "use 1 to 1000"),
             (["--application", "absent.yaml"], "absent.yaml cannot be read"),
         ] {
             let error = format!("{:#}", asked(&options).unwrap_err());

@@ -21,7 +21,7 @@ pub struct FanOutLimits {
     pub hedge_share: f64,
     /// The share of workers that must have answered before the time of the rest is bounded; 1 or more for never.
     pub straggler_share: f64,
-    /// The rest have this many times as long as that share took.
+    /// The rest have this many times as long as that share took, while answers come.
     pub straggler_factor: f64,
     /// The least the rest have beyond that share, where a hundred answered; ten times as long where ten did, a third where 300 did.
     pub straggler_least: Duration,
