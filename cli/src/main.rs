@@ -29,8 +29,11 @@ mod tree;
 mod version;
 mod whatif;
 
+use std::io;
+
 use clap::{FromArgMatches, Parser, Subcommand};
 use mora_runtime::{Exit, init_telemetry, install_crypto_provider};
+use tokio::runtime::{Builder, Runtime};
 
 /// Forecasts what each microservice will need and recommends CPU, memory and replicas together
 #[derive(Debug, Parser)]
@@ -81,15 +84,24 @@ enum Command {
     Reference(reference::ReferenceArguments),
 }
 
-#[tokio::main]
-async fn main() -> Exit {
+fn main() -> Exit {
     if std::env::var_os("MORA_LOG").is_some() {
         init_telemetry();
     }
     install_crypto_provider();
     let matches = tree::tree().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    failure::report(Box::pin(run(arguments.command)).await)
+    let ended = runtime(&arguments.command).map_err(anyhow::Error::from);
+    failure::report(ended.and_then(|runtime| runtime.block_on(Box::pin(run(arguments.command)))))
+}
+
+/// What the command runs in. A scan waits for others most of its time, and its memory grows with the number of threads.
+fn runtime(command: &Command) -> io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    if matches!(command, Command::Recommend(_)) {
+        builder.worker_threads(1);
+    }
+    builder.enable_all().build()
 }
 
 async fn run(command: Command) -> anyhow::Result<Exit> {

@@ -83,6 +83,27 @@ async fn list_pages<K>(
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
+    list_pages_as::<K, K>(client, namespace, wanted).await
+}
+
+/// What `T` keeps of each object of the kind `K` in the whole cluster.
+pub(crate) async fn list_all_as<K, T>(client: &Client) -> Result<Vec<T>, ClusterError>
+where
+    K: Resource<DynamicType = ()>,
+    T: DeserializeOwned,
+{
+    list_pages_as::<K, T>(client, None, &ListParams::default()).await
+}
+
+async fn list_pages_as<K, T>(
+    client: &Client,
+    namespace: Option<&str>,
+    wanted: &ListParams,
+) -> Result<Vec<T>, ClusterError>
+where
+    K: Resource<DynamicType = ()>,
+    T: DeserializeOwned,
+{
     let asked = asked_list(&K::group(&()), &K::plural(&()), namespace);
     let path = Request::new(K::url_path(&(), namespace));
     pages(client, &asked, wanted, |parameters| path.list(parameters)).await

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde::Deserialize;
 
-use crate::list::list_namespaced;
+use crate::list::list_all_as;
 use crate::{Cluster, ClusterError, ServiceAddress};
 
 /// A Service behind which Prometheus' HTTP API should be found.
@@ -26,7 +27,19 @@ impl Cluster {
     ///
     /// Fails when Services cannot be listed in the whole cluster.
     pub async fn prometheus_services(&self) -> Result<Vec<PrometheusService>, ClusterError> {
-        Ok(ranked(&list_namespaced(&self.client, &[]).await?))
+        let known = list_all_as::<Service, KnownByLabels>(&self.client).await?;
+        Ok(ranked(known.into_iter().filter_map(|known| known.0)))
+    }
+}
+
+/// A Service of a list if its labels say something; a cluster has hundreds of others, which are forgotten one by one.
+#[derive(Deserialize)]
+#[serde(from = "Service")]
+struct KnownByLabels(Option<Service>);
+
+impl From<Service> for KnownByLabels {
+    fn from(service: Service) -> Self {
+        Self(Some(service).filter(|service| sign_of(service).is_some()))
     }
 }
 
@@ -107,12 +120,17 @@ const SERVING_CERTIFICATE: [&str; 2] = [
     "service.alpha.openshift.io/serving-cert-secret-name",
 ];
 
+/// The sign that is on `service`, and its place among all.
+fn sign_of(service: &Service) -> Option<(usize, &'static Sign)> {
+    let labels = service.metadata.labels.as_ref()?;
+    SIGNS.iter().enumerate().find(|(_, sign)| sign.is_on(labels))
+}
+
 /// Those of `services` that stand before a Prometheus or what answers as one, the best first.
-pub(crate) fn ranked(services: &[Service]) -> Vec<PrometheusService> {
-    let found = services.iter().filter_map(|service| {
-        let labels = service.metadata.labels.as_ref()?;
-        let (rank, sign) = SIGNS.iter().enumerate().find(|(_, sign)| sign.is_on(labels))?;
-        Some((rank, prometheus(service, sign)?))
+fn ranked(services: impl IntoIterator<Item = Service>) -> Vec<PrometheusService> {
+    let found = services.into_iter().filter_map(|service| {
+        let (rank, sign) = sign_of(&service)?;
+        Some((rank, prometheus(&service, sign)?))
     });
     let mut found: Vec<_> = found.collect();
     found.sort_by(|(a_rank, a), (b_rank, b)| {
@@ -187,7 +205,7 @@ mod tests {
         json!({"ports": [{"name": "reloader-web", "port": 8080}, {"name": "http-web", "port": port}]})
     }
 
-    fn urls(services: &[Service]) -> Vec<String> {
+    fn urls(services: impl IntoIterator<Item = Service>) -> Vec<String> {
         ranked(services).into_iter().map(|service| service.url).collect()
     }
 
@@ -214,13 +232,13 @@ mod tests {
             "http://stack.monitoring.svc:9090",
             "http://prometheus-operated.monitoring.svc:9090",
         ];
-        assert_eq!(urls(&services), expected);
+        assert_eq!(urls(services), expected);
     }
 
     #[test]
     fn what_answers_below_a_path_is_called_there() {
         let one = |labels: &Value, ports: &Value| {
-            urls(&[service("it", labels, &json!({"ports": ports}))]).pop().unwrap()
+            urls([service("it", labels, &json!({"ports": ports}))]).pop().unwrap()
         };
         let mimir = json!({NAME: "mimir", COMPONENT: "gateway"});
         let vmselect = json!({NAME: "vmselect"});
@@ -276,7 +294,7 @@ mod tests {
                 "VictoriaMetrics cluster 8481",
             ),
         ] {
-            let found = ranked(&[service("it", &labels, &spec)]).pop();
+            let found = ranked([service("it", &labels, &spec)]).pop();
             let found = found.map(|found| format!("{} {}", found.what, found.service.port));
             assert_eq!(found.as_deref(), Some(expected), "{labels}");
         }
@@ -285,7 +303,7 @@ mod tests {
             (json!({"app": "prometheus", "component": "pushgateway"}), ports("http", 9091)),
             (json!({NAME: "thanos", COMPONENT: "query"}), ports("grpc", 10901)),
         ] {
-            assert_eq!(ranked(&[service("it", &labels, &spec)]), [], "{labels}");
+            assert_eq!(ranked([service("it", &labels, &spec)]), [], "{labels}");
         }
     }
 
@@ -296,7 +314,7 @@ mod tests {
         let mut querier = service("thanos-querier", &labels, &spec);
         querier.metadata.annotations =
             Some([(SERVING_CERTIFICATE[0].to_owned(), "thanos-querier-tls".to_owned())].into());
-        let found = ranked(&[querier]);
+        let found = ranked([querier]);
         assert!(found[0].service.is_tls);
         assert_eq!(found[0].url, "https://thanos-querier.monitoring.svc:9091");
     }
@@ -304,7 +322,7 @@ mod tests {
     #[test]
     fn a_headless_service_is_asked_for_by_its_own_port_through_the_api_server() {
         let spec = json!({"clusterIP": "None", "ports": [{"name": "web", "port": 80, "targetPort": 9090}]});
-        let found = ranked(&[service("it", &json!({"operated-prometheus": "true"}), &spec)]);
+        let found = ranked([service("it", &json!({"operated-prometheus": "true"}), &spec)]);
         assert_eq!(found[0].service.port, 80);
         assert_eq!(found[0].url, "http://it.monitoring.svc:9090");
     }
@@ -318,7 +336,7 @@ mod tests {
             service("none", &labels, &json!({})),
         ];
         assert_eq!(
-            urls(&services),
+            urls(services),
             ["http://a.monitoring.svc:9090", "http://b.monitoring.svc:9090"]
         );
     }

@@ -121,7 +121,11 @@ fn labelled(element: &[u8]) -> Result<Labelled, String> {
         Ok(value) => Ok(Sample { second, value }),
         Err(_) => Err(format!("`{text}` is not a sample value")),
     };
-    let samples = raw.values.into_iter().chain(raw.value).map(sample).collect::<Result<_, _>>()?;
+    // A scan holds thousands of short series: what a growing list keeps in reserve would be a third of all.
+    let mut samples = Vec::with_capacity(raw.values.len() + usize::from(raw.value.is_some()));
+    for value in raw.values.into_iter().chain(raw.value) {
+        samples.push(sample(value)?);
+    }
     Ok(Labelled { labels: raw.metric, samples })
 }
 

@@ -1,6 +1,6 @@
 //! The folder in which the results of an evaluation are kept, run by run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ use crate::{ArmName, Trace};
 const CONFIGURATION: &str = "configuration.json";
 const LOCK: &str = "lock";
 const RUNS: &str = "runs";
+/// Runs that are being taken from merged tables.
+const UNFINISHED_RUNS: &str = "runs.unfinished";
 const TRACES: &str = "traces";
 const MERGED_RUNS: &str = "results.parquet";
 const MERGED_TRACES: &str = "traces.parquet";
@@ -101,6 +103,7 @@ impl ResultsError {
 
 impl Results {
     /// The results of `configuration` in `folder`, which is made where it is not there; which runs there are may have changed.
+    /// Where only the merged tables were kept, their runs count as finished.
     ///
     /// Fails when the folder holds results of another configuration, is in use, or cannot be written.
     pub fn create(folder: &Path, configuration: Configuration) -> Result<Self, ResultsError> {
@@ -117,6 +120,7 @@ impl Results {
         }
         let results = Self::new(folder, configuration, lock);
         results.write_configuration()?;
+        results.part_merged()?;
         Ok(results)
     }
 
@@ -141,6 +145,29 @@ impl Results {
         write_atomically(&path, &text).map_err(ResultsError::file(&path, "written"))
     }
 
+    /// Makes the parts of merged tables, all or none, where there are none, so that published results can be gone on with.
+    fn part_merged(&self) -> Result<(), ResultsError> {
+        let (merged, runs) = (self.folder.join(MERGED_RUNS), self.folder.join(RUNS));
+        if !merged.is_file() || !parts(&runs)?.is_empty() {
+            return Ok(());
+        }
+        let rows = load_table(&merged)?;
+        if rows.iter().any(|row| row.provenance.configuration != self.digest) {
+            return Err(ResultsError::Foreign(merged));
+        }
+        for trace in load_traces(&self.folder)? {
+            write(&self.part(TRACES, &trace.key), &rows::of_traces(std::slice::from_ref(&trace)))?;
+        }
+        let unfinished = self.folder.join(UNFINISHED_RUNS);
+        fs::create_dir_all(&unfinished).map_err(ResultsError::file(&unfinished, "made"))?;
+        for row in &rows {
+            let path = unfinished.join(file_of(&row.key));
+            write(&path, &rows::of_rows(std::slice::from_ref(row)))?;
+        }
+        fs::remove_dir(&runs).map_err(ResultsError::file(&runs, "removed"))?;
+        fs::rename(&unfinished, &runs).map_err(ResultsError::file(&unfinished, "renamed"))
+    }
+
     /// What they are the results of.
     #[must_use]
     pub const fn configuration(&self) -> &Configuration {
@@ -154,7 +181,7 @@ impl Results {
     }
 
     fn part(&self, part: &str, key: &RunKey) -> PathBuf {
-        self.folder.join(part).join(format!("{}.parquet", name_of(key)))
+        self.folder.join(part).join(file_of(key))
     }
 
     /// Whether the run is finished.
@@ -207,15 +234,15 @@ pub fn configuration_in(folder: &Path) -> Result<Option<Configuration>, ResultsE
     configuration.map(Some).map_err(|source| ResultsError::Configuration { path, source })
 }
 
-/// A name that is a file's: readable, and unlike that of any other run.
-fn name_of(key: &RunKey) -> String {
+/// A file name: readable, and unlike that of any other run.
+fn file_of(key: &RunKey) -> String {
     let RunKey { scenario, arm, margin_thousandths, seed } = key;
     let text = format!("{scenario}/{arm}/{margin_thousandths}/{seed}");
     let digest = sha256(text.as_bytes());
     let plain: String =
         scenario.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
     let plain: String = plain.chars().take(20).collect();
-    format!("{plain}.{arm}.{margin_thousandths}.{seed}.{}", &digest[..12])
+    format!("{plain}.{arm}.{margin_thousandths}.{seed}.{}.parquet", &digest[..12])
 }
 
 fn write(path: &Path, table: &Table) -> Result<(), ResultsError> {

@@ -71,6 +71,38 @@ fn what_is_kept_is_loaded_in_order_also_from_the_merged_tables_alone() {
 }
 
 #[test]
+fn merged_tables_alone_are_gone_on_with_and_those_of_another_configuration_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = Results::create(folder.path(), configuration()).unwrap();
+    let first = row(&results, ArmName::Hpa70, 1);
+    results.keep(&first, Some(&trace(1))).unwrap();
+    results.merge().unwrap();
+    drop(results);
+    let merged =
+        || [MERGED_RUNS, MERGED_TRACES].map(|name| fs::read(folder.path().join(name)).unwrap());
+    let before = merged();
+    for part in [RUNS, TRACES] {
+        fs::remove_dir_all(folder.path().join(part)).unwrap();
+    }
+    // What a taking that was interrupted leaves is no run.
+    fs::create_dir(folder.path().join(UNFINISHED_RUNS)).unwrap();
+    let results = Results::open(folder.path()).unwrap();
+    assert!(results.has(&first.key) && !folder.path().join(UNFINISHED_RUNS).exists());
+    results.merge().unwrap();
+    assert_eq!(merged(), before);
+    let second = row(&results, ArmName::Stock, 2);
+    results.keep(&second, None).unwrap();
+    assert_eq!(load(folder.path()).unwrap(), [second, first]);
+    drop(results);
+    fs::remove_dir_all(folder.path().join(RUNS)).unwrap();
+    fs::remove_file(folder.path().join(CONFIGURATION)).unwrap();
+    let mut other = configuration();
+    other.setup.rate += 1.0;
+    let error = Results::create(folder.path(), other).unwrap_err().to_string();
+    assert!(error.contains("results.parquet was made with another configuration"), "{error}");
+}
+
+#[test]
 fn another_configuration_is_refused_with_what_differs_but_another_matrix_is_not() {
     let folder = tempfile::tempdir().unwrap();
     drop(Results::create(folder.path(), configuration()).unwrap());
