@@ -11,6 +11,9 @@ use crate::process::{Process, ProcessError};
 use crate::tools::{self, ToolError};
 
 const START: Duration = Duration::from_mins(1);
+/// What the driver says when another process has its port, and how often it is started.
+const PORT_TAKEN: &str = "Address already in use";
+const TRIES: u32 = 5;
 /// The key under which `WebDriver` names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const FLAGS: [&str; 9] = [
@@ -62,6 +65,26 @@ pub struct Browser {
     session: String,
 }
 
+/// A driver and its port.
+///
+/// The driver takes a free port of IPv6 and ends where the one of IPv4 with that number is taken, so it is tried again.
+fn start_driver() -> Result<(Process, String), BrowserError> {
+    let mut tries = 0;
+    let (driver, line) = loop {
+        // It names its port on standard output, and a process is listened to on standard error.
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$0\" --port=0 >&2"]).arg(tools::chromedriver()?);
+        let driver = Process::spawn("chromedriver", &mut command)?;
+        tries += 1;
+        match driver.wait_for_line("started successfully on port", START) {
+            Err(ProcessError::NoLine { log, .. }) if tries < TRIES && log.contains(PORT_TAKEN) => {}
+            line => break (driver, line?),
+        }
+    };
+    let port: String = line.chars().filter(char::is_ascii_digit).collect();
+    if port.is_empty() { Err(BrowserError::NoPort(line)) } else { Ok((driver, port)) }
+}
+
 /// What ends with a browser.
 #[derive(Debug)]
 pub struct BrowserGuard {
@@ -76,15 +99,7 @@ impl Browser {
     pub async fn start(dark: bool) -> Result<(Self, BrowserGuard), BrowserError> {
         let chromium = tools::chromium()?;
         let profile = tempfile::tempdir().map_err(BrowserError::Profile)?;
-        // The driver names its port on standard output, and a process is listened to on standard error.
-        let mut command = Command::new("sh");
-        command.args(["-c", "exec \"$0\" --port=0 >&2"]).arg(tools::chromedriver()?);
-        let driver = Process::spawn("chromedriver", &mut command)?;
-        let line = driver.wait_for_line("started successfully on port", START)?;
-        let port: String = line.chars().filter(char::is_ascii_digit).collect();
-        if port.is_empty() {
-            return Err(BrowserError::NoPort(line));
-        }
+        let (driver, port) = start_driver()?;
         let mut flags: Vec<String> = FLAGS.iter().map(|flag| (*flag).to_owned()).collect();
         flags.push(format!("--user-data-dir={}", profile.path().display()));
         flags.extend(dark.then(|| "--force-dark-mode".to_owned()));

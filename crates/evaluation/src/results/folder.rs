@@ -1,6 +1,6 @@
 //! The folder in which the results of an evaluation are kept, run by run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
