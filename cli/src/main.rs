@@ -29,8 +29,7 @@ mod tree;
 mod version;
 mod whatif;
 
-use std::io;
-
+use anyhow::Context;
 use clap::{FromArgMatches, Parser, Subcommand};
 use mora_runtime::{Exit, init_telemetry, install_crypto_provider};
 use tokio::runtime::{Builder, Runtime};
@@ -91,17 +90,18 @@ fn main() -> Exit {
     install_crypto_provider();
     let matches = tree::tree().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let ended = runtime(&arguments.command).map_err(anyhow::Error::from);
-    failure::report(ended.and_then(|runtime| runtime.block_on(Box::pin(run(arguments.command)))))
+    let runtime = runtime(&arguments.command);
+    failure::report(runtime.and_then(|runtime| runtime.block_on(Box::pin(run(arguments.command)))))
 }
 
 /// What the command runs in. A scan waits for others most of its time, and its memory grows with the number of threads.
-fn runtime(command: &Command) -> io::Result<Runtime> {
+fn runtime(command: &Command) -> anyhow::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
     if matches!(command, Command::Recommend(_)) {
         builder.worker_threads(1);
     }
-    builder.enable_all().build()
+    let built = builder.enable_all().build();
+    built.context("no threads can be started; raise the limits of processes and open files (ulimit -u, ulimit -n)")
 }
 
 async fn run(command: Command) -> anyhow::Result<Exit> {

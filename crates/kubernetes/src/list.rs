@@ -1,7 +1,5 @@
 //! Listing a resource page by page.
 
-use std::fmt::Debug;
-
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::ListParams;
 use kube::core::Request;
@@ -23,10 +21,7 @@ pub(crate) async fn list_namespaced<K>(
     namespaces: &[String],
 ) -> Result<Vec<K>, ClusterError>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + Debug,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned,
 {
     list_of(client, namespaces, &ListParams::default()).await
 }
@@ -38,10 +33,7 @@ pub(crate) async fn list_labelled<K>(
     selector: &str,
 ) -> Result<Vec<K>, ClusterError>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + Debug,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned,
 {
     list_of(client, namespaces, &ListParams::default().labels(selector)).await
 }
@@ -52,17 +44,14 @@ async fn list_of<K>(
     wanted: &ListParams,
 ) -> Result<Vec<K>, ClusterError>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + Debug,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned,
 {
     if namespaces.is_empty() {
-        return list_pages(client, None, wanted).await;
+        return list_pages::<K, K>(client, None, wanted).await;
     }
     let mut objects = Vec::new();
     for namespace in namespaces {
-        objects.extend(list_pages(client, Some(namespace), wanted).await?);
+        objects.extend(list_pages::<K, K>(client, Some(namespace), wanted).await?);
     }
     Ok(objects)
 }
@@ -70,20 +59,9 @@ where
 /// All objects of a kind in the whole cluster.
 pub(crate) async fn list_all<K>(client: &Client) -> Result<Vec<K>, ClusterError>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    K: Resource<DynamicType = ()> + DeserializeOwned,
 {
-    list_pages(client, None, &ListParams::default()).await
-}
-
-async fn list_pages<K>(
-    client: &Client,
-    namespace: Option<&str>,
-    wanted: &ListParams,
-) -> Result<Vec<K>, ClusterError>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
-{
-    list_pages_as::<K, K>(client, namespace, wanted).await
+    list_all_as::<K, K>(client).await
 }
 
 /// What `T` keeps of each object of the kind `K` in the whole cluster.
@@ -92,10 +70,10 @@ where
     K: Resource<DynamicType = ()>,
     T: DeserializeOwned,
 {
-    list_pages_as::<K, T>(client, None, &ListParams::default()).await
+    list_pages::<K, T>(client, None, &ListParams::default()).await
 }
 
-async fn list_pages_as<K, T>(
+async fn list_pages<K, T>(
     client: &Client,
     namespace: Option<&str>,
     wanted: &ListParams,

@@ -79,7 +79,7 @@ async fn collected(api: &ApiServer) -> Output {
         "lookback_hours: 6\nsource:\n  prometheus: {url: auto, namespaces: [shop], retries: 0}\n";
     std::fs::write(&config, text).unwrap();
     let mut command = Command::new(tools::binary("mora-collector").unwrap());
-    command.args(["--once", "--no-training", "--config"]).arg(&config);
+    command.args(["--once", "--no-training", "--listen", "127.0.0.1:0", "--config"]).arg(&config);
     command.env("KUBECONFIG", api.kubeconfig()).env_remove("KUBERNETES_SERVICE_HOST");
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }

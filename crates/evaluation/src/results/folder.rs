@@ -119,8 +119,8 @@ impl Results {
             return Err(ResultsError::Differs { folder: folder.to_owned(), differing });
         }
         let results = Self::new(folder, configuration, lock);
-        results.write_configuration()?;
         results.part_merged()?;
+        results.write_configuration()?;
         Ok(results)
     }
 
@@ -159,7 +159,10 @@ impl Results {
             write(&self.part(TRACES, &trace.key), &rows::of_traces(std::slice::from_ref(&trace)))?;
         }
         let unfinished = self.folder.join(UNFINISHED_RUNS);
-        fs::create_dir_all(&unfinished).map_err(ResultsError::file(&unfinished, "made"))?;
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished).map_err(ResultsError::file(&unfinished, "removed"))?;
+        }
+        fs::create_dir(&unfinished).map_err(ResultsError::file(&unfinished, "made"))?;
         for row in &rows {
             let path = unfinished.join(file_of(&row.key));
             write(&path, &rows::of_rows(std::slice::from_ref(row)))?;

@@ -85,9 +85,11 @@ fn merged_tables_alone_are_gone_on_with_and_those_of_another_configuration_refus
         fs::remove_dir_all(folder.path().join(part)).unwrap();
     }
     // What a taking that was interrupted leaves is no run.
-    fs::create_dir(folder.path().join(UNFINISHED_RUNS)).unwrap();
+    let unfinished = folder.path().join(UNFINISHED_RUNS);
+    fs::create_dir(&unfinished).unwrap();
+    fs::write(unfinished.join("old.parquet"), b"PAR1").unwrap();
     let results = Results::open(folder.path()).unwrap();
-    assert!(results.has(&first.key) && !folder.path().join(UNFINISHED_RUNS).exists());
+    assert!(results.has(&first.key) && !unfinished.exists());
     results.merge().unwrap();
     assert_eq!(merged(), before);
     let second = row(&results, ArmName::Stock, 2);
@@ -100,6 +102,7 @@ fn merged_tables_alone_are_gone_on_with_and_those_of_another_configuration_refus
     other.setup.rate += 1.0;
     let error = Results::create(folder.path(), other).unwrap_err().to_string();
     assert!(error.contains("results.parquet was made with another configuration"), "{error}");
+    assert_eq!(configuration_in(folder.path()).unwrap(), None);
 }
 
 #[test]
