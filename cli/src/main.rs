@@ -21,6 +21,7 @@ mod models;
 mod progress;
 mod recommend;
 mod reference;
+mod refusal;
 mod report;
 mod rollback;
 mod stdout;
@@ -88,7 +89,8 @@ fn main() -> Exit {
         init_telemetry();
     }
     install_crypto_provider();
-    let matches = tree::tree().get_matches();
+    let matches = tree::tree().try_get_matches();
+    let matches = matches.unwrap_or_else(|error| refusal::advised(error).exit());
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let runtime = runtime(&arguments.command);
     failure::report(runtime.and_then(|runtime| runtime.block_on(Box::pin(run(arguments.command)))))

@@ -102,11 +102,11 @@ impl MoraArm {
 
     async fn decided(&mut self, view: &dyn View, now: Timestamp) -> anyhow::Result<Vec<Change>> {
         let lookback = self.lookback(now);
-        let datasets = self.seen(view, &lookback);
         let system = match self.system.take() {
             Some(system) => system,
-            None => self.start(lookback, &datasets).await?,
+            None => self.start(view, lookback).await?,
         };
+        let datasets = self.seen(view, &lookback);
         let outcome = self.system.insert(system).plan(lookback, datasets).await?;
         let current = view.workloads().into_iter();
         let current = current.map(|workload| (workload.clone(), view.claim(&workload)));
@@ -121,7 +121,7 @@ impl MoraArm {
 
     /// What is seen of the cluster, as far as this arm may know it.
     fn seen(&self, view: &dyn View, lookback: &Lookback) -> Vec<Dataset> {
-        let mut datasets = self.asked.shown(view.datasets(lookback));
+        let mut datasets = self.asked.shown(view.datasets(lookback).collect());
         if !self.options.graph {
             for dataset in &mut datasets {
                 dataset.calls.clear();
@@ -130,18 +130,19 @@ impl MoraArm {
         datasets
     }
 
-    async fn start(&self, lookback: Lookback, datasets: &[Dataset]) -> anyhow::Result<System> {
+    async fn start(&self, view: &dyn View, lookback: Lookback) -> anyhow::Result<System> {
         let folder = tempfile::tempdir()?;
         let models = folder.path().join("models");
+        let datasets = self.seen(view, &lookback);
         let workloads: Vec<WorkloadRef> = datasets.iter().map(|d| d.workload.clone()).collect();
+        let key = library::key(&datasets, &self.options);
         let train = async |library: PathBuf| {
             let trainers =
                 Trainers::start(&self.options, &library, workloads.iter().cloned()).await?;
-            let trained = trainers.observe(lookback, datasets.to_vec()).await;
+            let trained = trainers.observe(lookback, datasets).await;
             trainers.stop().await?;
             trained
         };
-        let key = library::key(datasets, &self.options);
         self.libraries.copy(&key, &models, train).await?;
         let trainers = Trainers::start(&self.options, &models, workloads.iter().cloned()).await?;
         System::start(&self.options, trainers, folder).await

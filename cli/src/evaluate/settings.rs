@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use clap::Args;
 use jiff::SignedDuration;
-use mora_cluster_simulator::{Application, NodeSize, boutique};
+use mora_cluster_simulator::{Application, NodeSize, boutique, check_step};
 use mora_evaluation::{
     AS_IT_IS, ArmLimits, ArmName, Configuration, Matrix, Objective, Scenario, Setup,
 };
@@ -87,6 +87,7 @@ struct File {
     objective: Option<Objective>,
     limits: Option<ArmLimits>,
     settling_minutes: Option<u32>,
+    step_milliseconds: Option<u32>,
     mora: MoraSettings,
 }
 
@@ -129,6 +130,8 @@ pub(super) fn configuration(arguments: &RunArguments) -> anyhow::Result<Configur
     if cluster.is_some() {
         let copies = arguments.copies.is_some() || file.copies.is_some();
         ensure!(!copies, "a cluster has the application once; leave out --copies and `copies`");
+        let steps = file.step_milliseconds.is_some();
+        ensure!(!steps, "a cluster has no steps; leave out `step_milliseconds`");
         // A fit takes longer than hours of a compressed day.
         file.mora.last_fit_hours = 24 * MOST_DAYS as u32;
     }
@@ -217,6 +220,8 @@ fn setup(arguments: &RunArguments, file: &File) -> anyhow::Result<Setup> {
     setup.history_days = history_days.unwrap_or(setup.history_days);
     setup.objective = file.objective.unwrap_or(setup.objective);
     setup.limits = file.limits.unwrap_or(setup.limits);
+    setup.step_millis = file.step_milliseconds.unwrap_or(setup.step_millis);
+    check_step(setup.step_millis).context("`step_milliseconds` cannot be used")?;
     setup.settling_minutes = file.settling_minutes.unwrap_or(setup.settling_minutes);
     if let Some(nodes) = &file.nodes {
         ensure!(!nodes.is_empty(), "a cluster has at least one node; list some under `nodes`");
@@ -297,6 +302,11 @@ mod tests {
         std::fs::write(path, "mora: {every_minutes: 0}\n").unwrap();
         let error = format!("{:#}", asked(&["--config", path]).unwrap_err());
         assert!(error.contains("evaluation.yaml") && error.contains("zero"), "{error}");
+        std::fs::write(path, "step_milliseconds: 1000\n").unwrap();
+        assert_eq!(asked(&["--config", path]).unwrap().setup.step_millis, 1000);
+        std::fs::write(path, "step_milliseconds: 70\n").unwrap();
+        let error = format!("{:#}", asked(&["--config", path]).unwrap_err());
+        assert!(error.contains("steps of 70 ms") && error.contains("divides a second"), "{error}");
         std::fs::write(path, "arm: [stock]\n").unwrap();
         let error = format!("{:#}", asked(&["--config", path]).unwrap_err());
         assert!(error.contains("`arm`") && error.contains("evaluation.yaml"), "{error}");

@@ -280,8 +280,8 @@ impl Cluster {
     }
 }
 
-/// Fails when steps of `millis` do not fit into periods and minutes.
-fn check_step(millis: u32) -> Result<(), ClusterError> {
+/// Fails when steps of `millis` milliseconds do not fit into periods and minutes.
+pub fn check_step(millis: u32) -> Result<(), ClusterError> {
     let step = i64::from(millis);
     let fits = step > 0
         && if step < SECOND_MILLIS {

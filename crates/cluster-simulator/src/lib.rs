@@ -20,7 +20,7 @@ pub use application::{
 };
 pub use boutique::boutique;
 pub use change::{Change, ChangeError};
-pub use cluster::{Cluster, ClusterError, mixed};
+pub use cluster::{Cluster, ClusterError, check_step, mixed};
 pub use demand::Demand;
 pub use event::{Event, TimedEvent};
 pub use latencies::Latencies;

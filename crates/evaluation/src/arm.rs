@@ -112,10 +112,14 @@ impl FromStr for ArmName {
     }
 }
 
+/// What was observed, workload by workload.
+pub type Datasets<'a> = Box<dyn Iterator<Item = Dataset> + 'a>;
+
 /// What a controller can observe of its cluster.
 pub trait View: Send + Sync {
-    /// Everything observed by the minute over `lookback`, ordered by workload, as a collector would give it.
-    fn datasets(&self, lookback: &Lookback) -> Vec<Dataset>;
+    /// Everything observed by the minute over `lookback`, ordered by workload, as a collector would give it; each made when it is
+    /// asked for.
+    fn datasets(&self, lookback: &Lookback) -> Datasets<'_>;
 
     /// CPU usage of each pod that has been ready over the last half a minute and its request, both in cores, as the metrics API
     /// tells a HorizontalPodAutoscaler; and how many pods exist that are not ready.

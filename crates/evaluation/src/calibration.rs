@@ -2,7 +2,7 @@
 //!
 //! CPU is fitted by least squares over minutes, `cpu / pods = idle + per_request * rate / pods`. Call ratios are calls
 //! counted over requests received. Memory is `base + per_request * requests in the pod`, of which there are rate times
-//! latency (Little's law). Waiting is what is missing between the median latency that the simulator gives at low load and
+//! latency (Little's law); `base` holds all that grew with the load and stayed. Waiting is what is missing between the median latency that the simulator gives at low load and
 //! the one that was measured, after what callees miss themselves; a few runs of the simulator find it.
 
 mod fitting;
@@ -17,7 +17,7 @@ use thiserror::Error;
 pub use validation::{Compared, ServiceError, validate};
 
 #[cfg(test)]
-use fitting::{Line, line};
+use fitting::{Line, given_back, line};
 
 /// Minutes with a larger share of failed requests say little of what requests cost.
 const FAILING: f64 = 0.01;

@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use mora_cluster_simulator::{Change, ChangeError, Cluster, ClusterError, Recording};
-use mora_core::{Dataset, Lookback, ResourceClaim, WorkloadRef};
+use mora_core::{Lookback, ResourceClaim, WorkloadRef};
 use thiserror::Error;
 
-use crate::{Arm, ArmError, RunContext, ScenarioError, Setup, View};
+use crate::{Arm, ArmError, Datasets, RunContext, ScenarioError, Setup, View};
 
 /// Why a run came to no end.
 #[derive(Debug, Error)]
@@ -106,8 +106,8 @@ impl Running<'_> {
 }
 
 impl View for Running<'_> {
-    fn datasets(&self, lookback: &Lookback) -> Vec<Dataset> {
-        self.cluster.datasets(lookback)
+    fn datasets(&self, lookback: &Lookback) -> Datasets<'_> {
+        Box::new(self.cluster.datasets(lookback))
     }
 
     fn pods(&self, workload: &WorkloadRef) -> (Vec<(f64, f64)>, u32) {

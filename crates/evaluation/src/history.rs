@@ -42,6 +42,8 @@ impl History {
         let demand = scenario.demand(seed, setup.rate, setup.start);
         let mut cluster = Cluster::new(setup.application.clone(), demand, options)?;
         cluster.advance_to(setup.acts_from());
+        // What nobody judges is not kept; what is observed stays.
+        cluster.begin_recording();
         Ok(Self { cluster, from })
     }
 
@@ -61,7 +63,7 @@ impl History {
     #[must_use]
     pub fn datasets(&self) -> Vec<Dataset> {
         let (from, to) = (self.from, self.until());
-        self.cluster.datasets(&Lookback { from, to, step: Step::MINUTE })
+        self.cluster.datasets(&Lookback { from, to, step: Step::MINUTE }).collect()
     }
 
     /// The cluster as it is when arms begin to act in `scenario` with `seed`.

@@ -26,7 +26,7 @@ mod shared;
 pub mod statistics;
 mod trace;
 
-pub use arm::{Arm, ArmError, ArmName, UnknownArm, View};
+pub use arm::{Arm, ArmError, ArmName, Datasets, UnknownArm, View};
 pub use arms::{
     BuiltInArms, Hpa, NotBuiltIn, Oracle, OracleNeeds, StatisticalBaseline, Stock, Vpa,
 };

@@ -20,10 +20,11 @@ type Combine = fn(&mut dyn Iterator<Item = f64>) -> f64;
 impl Cluster {
     /// Everything a collector would have seen over `lookback`, ordered by workload: only whole minutes, and so steps of a
     /// minute at least. Longer steps are means of their minutes, of memory the maximum, of restarts the sum.
-    #[must_use]
-    pub fn datasets(&self, lookback: &Lookback) -> Vec<Dataset> {
+    ///
+    /// Each is made when it is asked for: all of a thousand microservices at once take gigabytes.
+    pub fn datasets(&self, lookback: &Lookback) -> impl Iterator<Item = Dataset> + '_ {
         let window = Window::new(lookback, self.history.start, self.history.minutes());
-        (0..self.services.len()).map(|service| self.dataset(service, &window)).collect()
+        (0..self.services.len()).map(move |service| self.dataset(service, &window))
     }
 
     /// CPU usage over about the last half a minute, in cores, of each pod that has been ready for as long, with its CPU

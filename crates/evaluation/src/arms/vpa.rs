@@ -50,7 +50,7 @@ impl Vpa {
         let from = self.seen_until.unwrap_or(now - HISTORY);
         let datasets = view.datasets(&Lookback { from, to: now, step: Step::MINUTE });
         self.seen_until = Some(now);
-        datasets.iter().filter_map(|dataset| self.change(view, dataset, now)).collect()
+        datasets.filter_map(|dataset| self.change(view, &dataset, now)).collect()
     }
 
     fn change(&mut self, view: &dyn View, dataset: &Dataset, now: Timestamp) -> Option<Change> {

@@ -6,6 +6,10 @@ use super::{Dataset, FAILING, FEWEST, Indicator, Series, ServiceQuality, Signal,
 
 /// Below this coefficient of variation of the load, idle and busy CPU cannot be told apart.
 const STEADY: f64 = 0.05;
+/// Memory follows the load where that explains this share of what is left of its variance.
+const FOLLOWS: f64 = 0.25;
+/// The share of the most requests inside that counts as most.
+const NEARLY: f64 = 0.9;
 
 /// A line through points.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,7 +91,8 @@ fn per_pod(dataset: &Dataset, other: Option<&Series>) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Memory of a pod without requests, and of each request. What caches hold counts as what is there from the start.
+/// Memory of a pod without requests, and of each request. What caches hold counts as what is there from the start, and so does
+/// what grew with the load and stayed when it fell.
 pub(super) fn memory(dataset: &Dataset, microservice: &mut Microservice) {
     let Some(usage) = dataset.containers.get(&microservice.container) else { return };
     let Some(rate) = &dataset.request_rate else { return };
@@ -102,13 +107,56 @@ pub(super) fn memory(dataset: &Dataset, microservice: &mut Microservice) {
         (!seen.is_empty()).then(|| (inside, seen.iter().sum::<f64>() / seen.len() as f64))
     };
     let points: Vec<(f64, f64)> = (0..rate.len()).filter_map(point).collect();
-    let Some(usual) = median(points.iter().map(|(_, bytes)| *bytes).collect()) else { return };
+    let per_request = given_back(&points).unwrap_or(0.0);
+    let grown = fully_grown(&points).iter().map(|(inside, bytes)| bytes - per_request * inside);
+    let Some(base) = median(grown.collect()) else { return };
     let memory = &mut microservice.memory;
     memory.cache = 0.0;
-    match line(&points, usual).filter(|line| line.explained > 0.25) {
-        Some(line) => (memory.base, memory.per_request) = (line.level, line.slope),
-        None => memory.base = usual,
+    (memory.base, memory.per_request) = (base.max(0.0), per_request);
+}
+
+/// From when on a pod had nearly as many requests inside as it ever had.
+fn fully_grown(points: &[(f64, f64)]) -> &[(f64, f64)] {
+    let most = points.iter().map(|(inside, _)| *inside).fold(0.0, f64::max);
+    let from = points.iter().position(|(inside, _)| *inside >= NEARLY * most);
+    &points[from.unwrap_or(points.len())..]
+}
+
+/// Bytes that each request in a pod takes and gives back, from `points` in order of time; `None` where memory does not follow the load
+/// beyond the most that was inside so far.
+///
+/// Allocators and pools keep what a busier time made them take. A regression of memory on load alone takes that for memory of
+/// the requests, by hundreds of mebibytes each where they are brief. So the most that was inside so far is regressed out of
+/// both first (Frisch and Waugh, 1933).
+pub(super) fn given_back(points: &[(f64, f64)]) -> Option<f64> {
+    let highest: Vec<f64> = points
+        .iter()
+        .scan(0.0, |most: &mut f64, (inside, _)| {
+            *most = most.max(*inside);
+            Some(*most)
+        })
+        .collect();
+    let (inside, bytes): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
+    let mean = inside.iter().sum::<f64>() / inside.len() as f64;
+    let (inside, bytes) = (residuals(&highest, &inside), residuals(&highest, &bytes));
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let (varies, spread) = (product(&inside, &inside), product(&bytes, &bytes));
+    if points.len() < FEWEST || varies <= (STEADY * mean).powi(2) * points.len() as f64 {
+        return None;
     }
+    let slope = product(&inside, &bytes) / varies;
+    let explained = slope * slope * varies / spread;
+    (slope > 0.0 && explained > FOLLOWS).then_some(slope)
+}
+
+/// What a line over `x` misses of `y`.
+fn residuals(x: &[f64], y: &[f64]) -> Vec<f64> {
+    let count = x.len() as f64;
+    let (x_mean, y_mean) = (x.iter().sum::<f64>() / count, y.iter().sum::<f64>() / count);
+    let both = x.iter().zip(y).map(|(x, y)| (x - x_mean, y - y_mean));
+    let (xx, xy) = both.clone().fold((0.0, 0.0), |(xx, xy), (x, y)| (xx + x * x, xy + x * y));
+    let slope = if xx > 0.0 { xy / xx } else { 0.0 };
+    both.map(|(x, y)| y - slope * x).collect()
 }
 
 /// Calls for each request, from calls counted, or from the rates where a callee has but one caller.

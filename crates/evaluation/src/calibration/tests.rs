@@ -48,7 +48,8 @@ fn measured(noise: f64) -> Vec<Dataset> {
     let mut cluster = Cluster::new(real(), Arc::new(load), options).unwrap();
     let end = start() + SignedDuration::from_hours(2);
     cluster.advance_to(end);
-    let mut datasets = cluster.datasets(&Lookback { from: start(), to: end, step: Step::MINUTE });
+    let lookback = Lookback { from: start(), to: end, step: Step::MINUTE };
+    let mut datasets: Vec<Dataset> = cluster.datasets(&lookback).collect();
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let mut noisy = |series: &Series| {
         let mut factor =
@@ -89,7 +90,8 @@ fn what_the_simulator_made_with_other_parameters_is_found_through_noise() {
         }
         // Caches were filled for up to two of their eight hours.
         let filled = real.memory.cache * (1.0 - (-0.25_f64).exp());
-        let range = 0.95 * real.memory.base..1.05 * (real.memory.base + filled);
+        let leaked = real.memory.leak.map_or(0.0, |leak| 2.0 * leak.per_hour);
+        let range = 0.95 * real.memory.base..1.05 * (real.memory.base + filled + leaked);
         assert!(range.contains(&found.memory.base), "{name}: {}", found.memory.base);
         assert_eq!((found.replicas, found.claim), (real.replicas, real.claim));
     }
@@ -136,6 +138,30 @@ fn without_the_entry_there_is_nothing_to_calibrate_and_what_is_not_measured_stay
     let found = calibrate(&measured, &usual, &nodes()).unwrap().application;
     assert_eq!(found.microservices[0], usual.microservices[0]);
     assert_eq!(found.calls, usual.calls);
+}
+
+#[test]
+fn memory_is_of_requests_only_as_far_as_it_falls_with_them() {
+    const MEBIBYTE: f64 = 1_048_576.0;
+    let load = [0.1, 0.3, 0.6, 0.2].map(|level| [level; 10]).concat();
+    // A few percent of noise that repeats after three points, so that it follows nothing.
+    let noise = |place: usize| (place % 3) as f64 * 0.2 * MEBIBYTE;
+    let of = |bytes: &dyn Fn(f64, f64) -> f64| -> Vec<(f64, f64)> {
+        let mut most: f64 = 0.0;
+        let point = |(place, inside): (usize, &f64)| {
+            most = most.max(*inside);
+            (*inside, bytes(*inside, most) * MEBIBYTE + noise(place))
+        };
+        load.iter().enumerate().map(point).collect()
+    };
+    let kept = of(&|_, most| 20.0 + 60.0 * most);
+    assert!(line(&kept, 0.0).unwrap().slope > 20.0 * MEBIBYTE, "load alone seems to explain it");
+    assert_eq!(given_back(&kept), None);
+    let both = of(&|inside, most| 20.0 + 60.0 * most + 8.0 * inside);
+    let found = given_back(&both).unwrap() / MEBIBYTE;
+    assert!((found - 8.0).abs() < 0.5, "{found}");
+    assert_eq!(given_back(&both[..30]), None, "a load that only rises tells nothing");
+    assert_eq!(given_back(&[]), None);
 }
 
 #[test]

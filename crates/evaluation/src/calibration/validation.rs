@@ -78,7 +78,7 @@ pub fn validate(
         cluster.advance_to(now);
     }
     let step = rate.step().max(Step::MINUTE);
-    let simulated = cluster.datasets(&Lookback { from, to, step });
+    let simulated: Vec<Dataset> = cluster.datasets(&Lookback { from, to, step }).collect();
     Ok(simulated.iter().map(|simulated| compare(simulated, measured)).collect())
 }
 

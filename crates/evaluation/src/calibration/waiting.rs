@@ -83,5 +83,5 @@ fn medians(
         let series = dataset.indicators.get(&Indicator::LatencyP50)?;
         median(series.observed().collect())
     };
-    Ok(cluster.datasets(&lookback).iter().map(median_of).collect())
+    Ok(cluster.datasets(&lookback).map(|dataset| median_of(&dataset)).collect())
 }

@@ -52,8 +52,9 @@ impl Arm for Watches {
     ) -> BoxFuture<'a, Result<Vec<Change>, ArmError>> {
         self.at.push(now);
         let from = now - SignedDuration::from_hours(24);
-        let datasets = view.datasets(&Lookback { from, to: now, step: Step::MINUTE });
-        let rate = datasets[0].request_rate.as_ref().unwrap();
+        let dataset =
+            view.datasets(&Lookback { from, to: now, step: Step::MINUTE }).next().unwrap();
+        let rate = dataset.request_rate.unwrap();
         assert_eq!(rate.end(), now, "all up to now, and nothing after");
         self.observed = rate.observed().count();
         let workload = view.workloads()[0].clone();

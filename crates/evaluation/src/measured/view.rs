@@ -8,7 +8,7 @@ use mora_core::{Dataset, Lookback, ResourceClaim, WorkloadRef};
 
 use super::datasets::joined;
 use super::{Holding, MeasuredRun};
-use crate::View;
+use crate::{Datasets, View};
 
 /// The one container of a workload that is sized.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,10 +47,11 @@ impl MeasuredView {
 }
 
 impl View for MeasuredView {
-    fn datasets(&self, lookback: &Lookback) -> Vec<Dataset> {
+    fn datasets(&self, lookback: &Lookback) -> Datasets<'_> {
+        let lookback = *lookback;
         let known = |past: &&Dataset| self.containers.contains_key(&past.workload);
         let past = self.history.iter().filter(known);
-        past.map(|past| joined(past, self.live.get(&past.workload), lookback)).collect()
+        Box::new(past.map(move |past| joined(past, self.live.get(&past.workload), &lookback)))
     }
 
     fn pods(&self, workload: &WorkloadRef) -> (Vec<(f64, f64)>, u32) {
