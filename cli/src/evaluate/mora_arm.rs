@@ -106,6 +106,7 @@ impl MoraArm {
             Some(system) => system,
             None => self.start(view, lookback).await?,
         };
+        // Looked at again rather than kept over the first training: those of a thousand workloads take gigabytes.
         let datasets = self.seen(view, &lookback);
         let outcome = self.system.insert(system).plan(lookback, datasets).await?;
         let current = view.workloads().into_iter();
