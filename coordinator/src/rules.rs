@@ -138,6 +138,7 @@ fn bounds_rule(stated: StatedBounds) -> BoundsRule {
 const fn limit_rule(stated: StatedLimit) -> LimitRule {
     match stated {
         StatedLimit::KeepRatio => LimitRule::KeepRatio,
+        StatedLimit::NeverLower => LimitRule::NeverLower,
         StatedLimit::EqualToRequest => LimitRule::EqualToRequest,
         StatedLimit::None => LimitRule::None,
     }

@@ -11,9 +11,11 @@ import tempfile
 from pathlib import Path
 
 import prose
+import tables
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = Path(os.environ.get("MORA_PAPER_SOURCE", ROOT / "docs/paper"))
+OWN = ROOT / "docs/paper"
+SOURCE = Path(os.environ.get("MORA_PAPER_SOURCE", OWN))
 # Comparisons beside results.json, by the folder of results/ that has their runs; the runs on a cluster stay where they were made, since their
 # configuration names its addresses.
 BESIDE = {name: SOURCE / f"{name}.json" for name in ("cluster", "predicted")}
@@ -133,6 +135,23 @@ def reported(mora, runs, committed):
     return []
 
 
+def documents():
+    """The documents with tables of results: path, text as it is and as it has to be."""
+    comparisons = (read_json(OWN / f"{name}.json") for name in ("results", *BESIDE))
+    for name, rows_by_heading in tables.tables(*comparisons).items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        yield ROOT / name, text, tables.renewed(text, rows_by_heading)
+
+
+def check_documents():
+    """Which documents have other tables than the committed results give."""
+    try:
+        stale = [path for path, text, wanted in documents() if text != wanted]
+    except KeyError as missing:
+        return [f"a document has no table {missing}, or the results no such key"]
+    return [f"{path.relative_to(ROOT)}: its tables are stale; run scripts/paper --tables" for path in stale]
+
+
 def build(results, to, pages):
     """Builds the paper of `results` into the folder `to`; ends the program where the compiler fails or warns."""
     import typst
@@ -165,15 +184,22 @@ def build(results, to, pages):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--check", action="store_true")
+    options.add_argument("--tables", action="store_true")
     options.add_argument("--mora")
     options.add_argument("--results", type=Path)
     options.add_argument("--to", type=Path, default=ROOT / "target/paper")
     options.add_argument("--pages", action="store_true")
     options = options.parse_args()
+    if options.tables:
+        for path, _, wanted in documents():
+            path.write_text(wanted, encoding="utf-8")
+        return
     results = options.results or SOURCE / "results.json"
     faults = check_texts() + check_results(results)
     for committed in filter(Path.is_file, BESIDE.values()):
         faults += check_results(committed)
+    if SOURCE == OWN:
+        faults += check_documents()
     if options.mora:
         faults += check_fresh(options.mora)
     for fault in faults:

@@ -1,14 +1,13 @@
 //! Where the arms of an evaluation come from: MOrA's from this command, the others from the evaluation itself.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use jiff::SignedDuration;
-use mora_core::{Bytes, Millicores, ResourceClaim, WorkloadRef};
-use mora_evaluation::{Arm, ArmFactory, ArmLimits, BuiltInArms, Configuration, RunContext, Setup};
+use mora_core::{Bytes, Millicores};
+use mora_evaluation::{Arm, ArmFactory, BuiltInArms, Configuration, RunContext, Setup};
 use mora_planning::RequestShape;
 use tokio::sync::Semaphore;
 
@@ -51,6 +50,7 @@ impl Arms {
             requests: RequestShape::Schedule,
             graph: true,
             follow_recent_load: true,
+            limits: setup.limits,
             capacity: capacity(setup),
             every: self.settings.every(),
             fits_until: (setup.end(scenario) - last).max(setup.acts_from()),
@@ -64,24 +64,13 @@ fn capacity(setup: &Setup) -> (Millicores, Bytes) {
     (Millicores::new(cpu.sum()), Bytes::new(memory.map(|node| node.memory.get()).sum()))
 }
 
-/// The claims whose limits are the least that is set, where limits are never lowered.
-fn least_limits(setup: &Setup) -> BTreeMap<WorkloadRef, ResourceClaim> {
-    match setup.limits {
-        ArmLimits::KeepRatio => BTreeMap::new(),
-        ArmLimits::NeverLower => {
-            let all = setup.application.microservices.iter();
-            all.map(|microservice| (microservice.workload.clone(), microservice.claim)).collect()
-        }
-    }
-}
-
 impl ArmFactory for Arms {
     fn make(&self, context: &RunContext<'_>) -> Result<Box<dyn Arm>, Box<dyn Error + Send + Sync>> {
         let key = context.key;
         let Some(options) = self.options(context).of(key.arm) else {
             return self.built_in.make(context);
         };
-        let asked = Asked::with_margin(key.margin_thousandths, least_limits(context.setup));
+        let asked = Asked::with_margin(key.margin_thousandths, context.setup.limits);
         Ok(Box::new(MoraArm::new(key.arm, options, asked, self.libraries.clone())))
     }
 }

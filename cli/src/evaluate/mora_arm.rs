@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use mora_apply::{ApplyConfig, intents};
 use mora_cluster_simulator::Change;
 use mora_collector::Lookback;
-use mora_core::{ApplyMode, Bytes, Dataset, Millicores, Step, WorkloadRef};
+use mora_core::{ApplyMode, Bytes, Dataset, LimitRule, Millicores, Step, WorkloadRef};
 use mora_evaluation::{Arm, ArmError, ArmName, View};
 use mora_model_worker::Member;
 use mora_planning::RequestShape;
@@ -41,6 +41,8 @@ pub(crate) struct MoraOptions {
     pub(crate) requests: RequestShape,
     /// Whether the load of the last hour counts beside the forecast.
     pub(crate) follow_recent_load: bool,
+    /// How limits follow requests.
+    pub(crate) limits: LimitRule,
     /// Whether the calls among workloads are known.
     pub(crate) graph: bool,
     /// What all nodes can allocate.

@@ -8,9 +8,8 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use jiff::SignedDuration;
 use mora_cluster_simulator::{Application, NodeSize, boutique, check_step};
-use mora_evaluation::{
-    AS_IT_IS, ArmLimits, ArmName, Configuration, Matrix, Objective, Scenario, Setup,
-};
+use mora_core::LimitRule;
+use mora_evaluation::{AS_IT_IS, ArmName, Configuration, Matrix, Objective, Scenario, Setup};
 use mora_model_worker::Member;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +84,7 @@ struct File {
     copies: Option<u32>,
     nodes: Option<Vec<NodeSize>>,
     objective: Option<Objective>,
-    limits: Option<ArmLimits>,
+    limits: Option<LimitRule>,
     settling_minutes: Option<u32>,
     step_milliseconds: Option<u32>,
     mora: MoraSettings,
@@ -304,6 +303,10 @@ mod tests {
         assert!(error.contains("evaluation.yaml") && error.contains("zero"), "{error}");
         std::fs::write(path, "step_milliseconds: 1000\n").unwrap();
         assert_eq!(asked(&["--config", path]).unwrap().setup.step_millis, 1000);
+        let on_cluster =
+            ["--config", path, "--cluster", "--prometheus", "http://p:9090", "--host", "h"];
+        let error = format!("{:#}", asked(&on_cluster).unwrap_err());
+        assert!(error.contains("leave out `step_milliseconds`"), "{error}");
         std::fs::write(path, "step_milliseconds: 70\n").unwrap();
         let error = format!("{:#}", asked(&["--config", path]).unwrap_err());
         assert!(error.contains("steps of 70 ms") && error.contains("divides a second"), "{error}");

@@ -95,5 +95,5 @@ fn limit<Q: Copy>(change: Change<Q>) -> Limit<Q> {
         Proposed::Unset => None,
         Proposed::Unknown => change.current,
     };
-    Limit { current: change.current, target }
+    Limit { current: change.current, target, fixed: false }
 }

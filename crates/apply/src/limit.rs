@@ -10,13 +10,15 @@ struct Way {
     target: u64,
     limit_now: Option<u64>,
     limit_target: Option<u64>,
+    fixed: bool,
 }
 
 impl Way {
-    /// The limit beside `next`: that of the plan once the target is reached; on the way it keeps its distance and is neither
-    /// below the plan's nor below the request. One that the plan wants gone stays until the target is reached.
+    /// The limit beside `next`: that of the plan once the target is reached, or where it goes with every request; on the way
+    /// another keeps its ratio and is neither below the plan's nor below the request. One that the plan wants gone stays until the
+    /// target is reached.
     fn limit(self) -> Option<u64> {
-        let Self { now, next, target, limit_now, limit_target } = self;
+        let Self { now, next, target, limit_now, limit_target, fixed } = self;
         if now == Some(next) {
             return limit_now;
         }
@@ -24,6 +26,9 @@ impl Way {
             return limit_target;
         }
         let Some(goal) = limit_target else { return limit_now.map(|limit| limit.max(next)) };
+        if fixed {
+            return Some(goal.max(next));
+        }
         if goal == target {
             return Some(next);
         }
@@ -53,6 +58,7 @@ pub(crate) fn claim_with(
         target: cpu_target.target.get(),
         limit_now: cpu_limit.current.map(Millicores::get),
         limit_target: cpu_limit.target.map(Millicores::get),
+        fixed: cpu_limit.fixed,
     };
     let of_memory = |next: Bytes| Way {
         now: memory_target.current.map(Bytes::get),
@@ -60,6 +66,7 @@ pub(crate) fn claim_with(
         target: memory_target.target.get(),
         limit_now: memory_limit.current.map(Bytes::get),
         limit_target: memory_limit.target.map(Bytes::get),
+        fixed: memory_limit.fixed,
     };
     ResourceClaim {
         cpu_request: cpu,
@@ -76,7 +83,19 @@ mod tests {
 
     fn limit(now: u64, next: u64, target: u64, limits: [Option<u64>; 2]) -> Option<u64> {
         let [limit_now, limit_target] = limits;
-        Way { now: Some(now), next, target, limit_now, limit_target }.limit()
+        Way { now: Some(now), next, target, limit_now, limit_target, fixed: false }.limit()
+    }
+
+    #[test]
+    fn one_that_goes_with_every_request_is_set_whatever_the_slot() {
+        let limit = |now, next, goal| {
+            let [limit_now, limit_target] = [Some(400), Some(goal)];
+            Way { now: Some(now), next, target: 50, limit_now, limit_target, fixed: true }.limit()
+        };
+        assert_eq!(limit(100, 50, 400), Some(400), "the target");
+        assert_eq!(limit(50, 100, 400), Some(400), "a later slot above the target");
+        assert_eq!(limit(100, 80, 400), Some(400), "on the way down");
+        assert_eq!(limit(50, 100, 90), Some(100), "a limit range holds it below that slot");
     }
 
     #[test]

@@ -10,11 +10,18 @@ pub enum LimitRule {
     /// used; without a limit there stays none.
     #[default]
     KeepRatio,
+    /// It stays what it is now, and is raised where that is less than twice the request or than what is likely to be used; without a
+    /// limit there stays none. A request is a share and a price that may follow the load down; what one request of a user takes at
+    /// once does not become less with the load, and a limit near its mean makes it wait.
+    NeverLower,
     /// It equals the request.
     EqualToRequest,
     /// There is none.
     None,
 }
+
+/// [`LimitRule::NeverLower`] leaves a limit at least as many times its request.
+const LEAST_TIMES: u64 = 2;
 
 /// How limits follow requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -37,14 +44,18 @@ impl LimitRule {
         match self {
             Self::None => None,
             Self::EqualToRequest => Some(request),
-            Self::KeepRatio => {
+            Self::KeepRatio | Self::NeverLower => {
                 let limit = now.1?;
                 // Kubernetes takes the limit as the request where only a limit is stated.
                 let now = now.0.unwrap_or(limit);
                 if limit == now {
                     return Some(request);
                 }
-                let kept = if now == 0 { limit } else { in_proportion(request, (now, limit)) };
+                let kept = match self {
+                    Self::NeverLower => limit.max(request.saturating_mul(LEAST_TIMES)),
+                    _ if now == 0 => limit,
+                    _ => in_proportion(request, (now, limit)),
+                };
                 Some(kept.max(likely).max(request))
             }
         }
@@ -93,6 +104,22 @@ mod tests {
             let back = in_proportion(first.0, now) as f64 / first.0 as f64;
             assert!((back / ratio - 1.0).abs() < 0.02, "{first:?} became {back}");
         }
+    }
+
+    #[test]
+    fn a_limit_that_is_never_lowered_follows_the_highest_request() {
+        let limit = |request, now, likely| LimitRule::NeverLower.limit(request, now, likely);
+        assert_eq!(limit(50, (Some(100), Some(150)), 60), Some(150), "a request that falls");
+        assert_eq!(limit(100, (Some(100), Some(150)), 120), Some(200), "at least twice");
+        assert_eq!(limit(60, (Some(100), Some(150)), 180), Some(180), "at least what is likely");
+        assert_eq!(limit(50, (Some(100), Some(100)), 60), Some(50), "equal stays equal");
+        assert_eq!(limit(50, (Some(100), None), 60), None);
+        let mut now = (Some(100), Some(150));
+        for hour in 0_u64..24 * 30 {
+            let request = 10 + hour * 7 % 223;
+            now = (Some(request), limit(request, now, request + 9));
+        }
+        assert_eq!(now.1, Some(2 * 232), "a month of ups and downs does not add up");
     }
 
     #[test]

@@ -135,6 +135,9 @@ pub struct Limit<Q> {
     pub current: Option<Q>,
     /// The limit to set.
     pub target: Option<Q>,
+    /// Whether it goes with every request of the schedule; else it keeps its ratio to the request of the target.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fixed: bool,
 }
 
 /// The limits of one container, per replica.

@@ -52,6 +52,6 @@ pub use results::{
     load_table, load_traces,
 };
 pub use scenario::{HistoryKind, Scenario, ScenarioError, ShapeError};
-pub use setup::{ArmLimits, MOST_REPLICAS, Setup};
+pub use setup::{MOST_REPLICAS, Setup};
 pub use shared::Shared;
 pub use trace::{TRACE_MINUTES, Trace, TracePoint};

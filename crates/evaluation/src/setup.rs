@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use mora_cluster_simulator::{Application, Microservice, NodeSize};
-use mora_core::{Bytes, Millicores, ResourceClaim};
+use mora_core::{Bytes, LimitRule, Millicores, ResourceClaim};
 use serde::{Deserialize, Serialize};
 
 use crate::{Objective, Scenario};
@@ -13,18 +13,6 @@ const NODE: NodeSize =
 
 /// Times the replicas of the manifests that a HorizontalPodAutoscaler may ask for; the cluster has room for their claims.
 pub const MOST_REPLICAS: u32 = 4;
-
-/// How limits follow the requests that an arm changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ArmLimits {
-    /// They stay as many times the request as in the manifest.
-    KeepRatio,
-    /// The same, but never below the limit of the manifest: a request is a share and a price, and a limit far below what a
-    /// single request of a user takes at once makes it wait, whatever the mean usage is.
-    #[default]
-    NeverLower,
-}
 
 /// What all runs of an evaluation have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +37,7 @@ pub struct Setup {
     /// The nodes of the cluster.
     pub nodes: Vec<NodeSize>,
     /// How limits follow the requests that an arm changes.
-    pub limits: ArmLimits,
+    pub limits: LimitRule,
     /// What users were promised.
     pub objective: Objective,
 }
@@ -69,7 +57,7 @@ impl Setup {
             judged_hours: None,
             history_step_millis: 10_000,
             step_millis: 100,
-            limits: ArmLimits::NeverLower,
+            limits: LimitRule::NeverLower,
             objective: Objective { latency_p95: 0.3, error_ratio: 0.001 },
         }
     }

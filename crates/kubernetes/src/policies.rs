@@ -48,6 +48,8 @@ pub struct StatedBounds {
 pub enum StatedLimit {
     /// It stays as many times the request as it is.
     KeepRatio,
+    /// It stays what it is, and is raised where that is less than twice the request or than what is likely to be used.
+    NeverLower,
     /// It equals the request.
     EqualToRequest,
     /// There is none.
@@ -138,6 +140,7 @@ where
 const fn limit(name: LimitName) -> StatedLimit {
     match name {
         LimitName::KeepRatio => StatedLimit::KeepRatio,
+        LimitName::NeverLower => StatedLimit::NeverLower,
         LimitName::EqualToRequest => StatedLimit::EqualToRequest,
         LimitName::None => StatedLimit::None,
     }

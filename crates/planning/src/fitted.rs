@@ -91,8 +91,9 @@ impl<'a> Fitted<'a> {
         fitted
     }
 
-    /// Limits beside the targets, which are those of the first slot: what later slots ask for keeps its proportion to them. A
-    /// limit beside the highest slot would be taken for many times the request by the next plan, and grow with each.
+    /// Limits beside the targets, which are those of the first slot: what later slots ask for keeps its proportion to them. One that
+    /// keeps its ratio would, beside the highest slot, be taken for many times the request by the next plan, and grow with each; one
+    /// that is never lowered goes with the highest slot, and so with all.
     fn set_limits(&mut self, cluster: Option<&ClusterState>) {
         let each = || self.drafts.iter().zip(&self.allowed).enumerate();
         let cpu = each().map(|(index, (draft, (allowed, _)))| {
@@ -260,10 +261,12 @@ impl<'a> Fitted<'a> {
             cpu: Limit {
                 current: claim.cpu_limit,
                 target: self.cpu_limits.limits[index].map(Millicores::new),
+                fixed: self.cpu_limits.fixed[index],
             },
             memory: Limit {
                 current: claim.memory_limit,
                 target: self.memory_limits.limits[index].map(Bytes::new),
+                fixed: self.memory_limits.fixed[index],
             },
         }
     }
@@ -351,14 +354,15 @@ fn followed(
     now: (Option<u64>, Option<u64>),
     upper_bound: u64,
 ) -> Followed {
-    let (request, highest) = (shared.given(index, 0), shared.highest(index).max(1));
+    let (request, highest) = (shared.given(index, 0), shared.highest(index));
     let upper = u128::from(upper_bound) * u128::from(request);
-    let upper = upper.div_ceil(u128::from(highest));
+    let upper = upper.div_ceil(u128::from(highest.max(1)));
     Followed {
         request_now: now.0,
         limit_now: now.1,
         request,
         upper_bound: u64::try_from(upper).unwrap_or(u64::MAX),
+        highest: (highest, upper_bound),
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Followed {
     pub(crate) request: u64,
     /// Above this a request is likely wasted.
     pub(crate) upper_bound: u64,
+    /// The highest request of the schedule and what is likely wasted above it.
+    pub(crate) highest: (u64, u64),
 }
 
 /// The limits of one resource.
@@ -26,6 +28,8 @@ pub(crate) struct Followed {
 pub(crate) struct Limited {
     /// One per container; `None` for no limit.
     pub(crate) limits: Vec<Option<u64>>,
+    /// For each container whether its limit goes with every request of the schedule.
+    pub(crate) fixed: Vec<bool>,
     /// What quotas took away.
     pub(crate) violations: Vec<Violation>,
     /// A sentence for each container whose limit a rule of its namespace decides.
@@ -35,7 +39,15 @@ pub(crate) struct Limited {
 impl Followed {
     /// The limit by `rule`, as if the cluster had no rules of its own.
     fn limit(self, rule: LimitRule) -> Option<u64> {
-        rule.limit(self.request, (self.request_now, self.limit_now), self.upper_bound)
+        let (request, likely) =
+            if self.is_fixed(rule) { self.highest } else { (self.request, self.upper_bound) };
+        rule.limit(request, (self.request_now, self.limit_now), likely)
+    }
+
+    /// Whether one limit goes with all requests: it is never lowered, and does not equal its request.
+    fn is_fixed(self, rule: LimitRule) -> bool {
+        let apart = self.request_now.zip(self.limit_now).is_some_and(|(now, limit)| now != limit);
+        rule == LimitRule::NeverLower && apart
     }
 }
 
@@ -90,8 +102,10 @@ pub(crate) fn limits(
     cluster: Option<&ClusterState>,
 ) -> Limited {
     let free: Vec<Option<u64>> = followed.iter().map(|f| f.limit(rule)).collect();
+    let fixed = followed.iter().map(|f| f.is_fixed(rule)).collect();
     let Some(cluster) = cluster else {
-        return Limited { notes: vec![None; seats.len()], limits: free, violations: Vec::new() };
+        let notes = vec![None; seats.len()];
+        return Limited { notes, fixed, limits: free, violations: Vec::new() };
     };
     let framed = seats.iter().zip(followed).zip(&free).map(|((seat, followed), limit)| {
         let frame = Frame::of(seat, cluster, resource);
@@ -101,7 +115,8 @@ pub(crate) fn limits(
     });
     let framed: Vec<Option<u64>> = framed.collect();
     let notes = free.iter().zip(&framed).map(|(free, framed)| note(resource, *free, *framed));
-    let mut limited = Limited { notes: notes.collect(), limits: framed, violations: Vec::new() };
+    let mut limited =
+        Limited { notes: notes.collect(), fixed, limits: framed, violations: Vec::new() };
     limited.fit_pods(resource, seats, followed, cluster);
     limited.fit_quotas(resource, seats, followed, cluster);
     limited
@@ -240,6 +255,23 @@ mod tests {
             limit_now: stated(limit_now),
             request,
             upper_bound,
+            highest: (request, upper_bound),
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_never_lowered_goes_with_the_highest_slot_unless_it_equals_its_request() {
+        let highest = (400, 450);
+        for (now, expected) in [
+            (followed(100, 200, 300, 350), (Some(800), true)),
+            (followed(100, 1000, 300, 350), (Some(1000), true)),
+            (followed(100, 100, 300, 350), (Some(300), false)),
+            (followed(0, 100, 300, 350), (Some(300), false)),
+            (followed(100, 0, 300, 350), (None, false)),
+        ] {
+            let now = Followed { highest, ..now };
+            let rule = LimitRule::NeverLower;
+            assert_eq!((now.limit(rule), now.is_fixed(rule)), expected, "{now:?}");
         }
     }
 
@@ -331,7 +363,12 @@ mod tests {
                 max: cpu(max), max_cpu_ratio: Some(ratio), ..LimitRangeRule::default()
             });
             let asked = followed(request_now, limit_now, request, upper);
-            for rule in [LimitRule::KeepRatio, LimitRule::EqualToRequest, LimitRule::None] {
+            for rule in [
+                LimitRule::KeepRatio,
+                LimitRule::NeverLower,
+                LimitRule::EqualToRequest,
+                LimitRule::None,
+            ] {
                 let found = limited(rule, &cluster, &[asked]);
                 prop_assert!(found.limits[0].is_none_or(|limit| limit >= request));
             }

@@ -1,8 +1,8 @@
 //! What the operator decides: the cap, the path of the forecast to request, priorities and bounds.
 
 use mora_core::{
-    Bytes, LimitPolicy, Millicores, OomRule, Quantile, Ratchet, RiskPrice, StatisticalRule,
-    WorkloadRef,
+    Bytes, LimitPolicy, LimitRule, Millicores, OomRule, Quantile, Ratchet, RiskPrice,
+    StatisticalRule, WorkloadRef,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
@@ -82,7 +82,7 @@ pub struct Policy {
     pub memory: Allowed<Bytes>,
     /// Bounds of the containers that patterns match, over those two; the first rule that matches counts.
     pub bounds: Vec<BoundsRule>,
-    /// How limits follow requests; both keep their ratio.
+    /// How limits follow requests; neither is ever lowered.
     pub limits: LimitPolicy,
     /// What happens to a workload that is scaled on CPU utilisation; `keep_replicas`.
     pub autoscaled: Autoscaled,
@@ -113,7 +113,7 @@ impl Default for Policy {
             cpu: Allowed { min_allowed: Millicores::new(10), max_allowed: None },
             memory: Allowed { min_allowed: Bytes::from_mebibytes(16), max_allowed: None },
             bounds: Vec::new(),
-            limits: LimitPolicy::default(),
+            limits: LimitPolicy { cpu: LimitRule::NeverLower, memory: LimitRule::NeverLower },
             autoscaled: Autoscaled::default(),
             cpu_floor: Share(0.5),
             memory_floor: Share(0.9),

@@ -365,8 +365,8 @@ mod tests {
                 uncapped_target: memory(64),
             },
             limits: Limits {
-                cpu: Limit { current: Some(cpu(200)), target: Some(cpu(160)) },
-                memory: Limit { current: Some(memory(128)), target: None },
+                cpu: Limit { current: Some(cpu(200)), target: Some(cpu(160)), fixed: true },
+                memory: Limit { current: Some(memory(128)), target: None, fixed: false },
             },
             autoscaler: Some(AutoscalerAdvice {
                 min_replicas: 1,

@@ -14,6 +14,8 @@ impl From<Limits> for v1::Limits {
             cpu_millicores: limits.cpu.target.map(Millicores::get),
             current_memory_bytes: limits.memory.current.map(Bytes::get),
             memory_bytes: limits.memory.target.map(Bytes::get),
+            cpu_fixed: limits.cpu.fixed,
+            memory_fixed: limits.memory.fixed,
         }
     }
 }
@@ -24,10 +26,12 @@ impl From<v1::Limits> for Limits {
             cpu: Limit {
                 current: wire.current_cpu_millicores.map(Millicores::new),
                 target: wire.cpu_millicores.map(Millicores::new),
+                fixed: wire.cpu_fixed,
             },
             memory: Limit {
                 current: wire.current_memory_bytes.map(Bytes::new),
                 target: wire.memory_bytes.map(Bytes::new),
+                fixed: wire.memory_fixed,
             },
         }
     }

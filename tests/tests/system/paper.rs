@@ -118,6 +118,30 @@ fn a_fact_that_its_source_does_not_state_is_refused() {
 }
 
 #[test]
+fn a_document_with_another_figure_than_the_results_is_refused_and_renewed() {
+    let repository = tempfile::tempdir().unwrap();
+    for folder in ["docs", "scripts"] {
+        fs::create_dir(repository.path().join(folder)).unwrap();
+        copy(&root().join(folder), &repository.path().join(folder));
+    }
+    let run = |option: &str| {
+        let mut command = Command::new(repository.path().join("scripts/paper"));
+        let output = command.arg(option).env_remove("MORA_PAPER_SOURCE").output().unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let path = repository.path().join("docs/evaluation.md");
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches("| realistic | mora-static | ").count(), 1);
+    let spoilt = text.replace("| realistic | mora-static | ", "| realistic | mora-static | 1");
+    fs::write(&path, spoilt).unwrap();
+    let told = run("--check");
+    assert!(told.contains("docs/evaluation.md: its tables are stale"), "{told}");
+    assert_eq!(run("--tables"), "");
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert!(!run("--check").contains("stale"));
+}
+
+#[test]
 fn results_that_the_table_of_runs_does_not_give_are_stale() {
     let copied = Copied::new();
     let path = copied.folder.path().join("results.json");

@@ -149,8 +149,8 @@ fn recommendation(
         cpu: target::<Millicores>(now.cpu_request, cpu),
         memory: target::<Bytes>(now.memory_request, memory),
         limits: Limits {
-            cpu: Limit { current: now.cpu_limit, target: wanted.cpu_limit },
-            memory: Limit { current: now.memory_limit, target: wanted.memory_limit },
+            cpu: Limit { current: now.cpu_limit, target: wanted.cpu_limit, fixed: true },
+            memory: Limit { current: now.memory_limit, target: wanted.memory_limit, fixed: true },
         },
         autoscaler: None,
         schedule: Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mora_apply::{Intended, Intent, Means};
 use mora_cluster_simulator::Change;
-use mora_core::{Dataset, Millicores, ResourceClaim, WorkloadRef};
+use mora_core::{Dataset, LimitRule, Millicores, ResourceClaim, WorkloadRef};
 use mora_evaluation::AS_IT_IS;
 use thiserror::Error;
 
@@ -35,18 +35,14 @@ struct Pair {
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     thousandths: u32,
-    /// The claims whose limits are the least; none where limits may fall.
-    least: BTreeMap<WorkloadRef, ResourceClaim>,
+    limits: LimitRule,
     pairs: BTreeMap<WorkloadRef, Pair>,
 }
 
 impl Asked {
-    /// With a factor on CPU requests and limits, in thousandths, and with limits of at least those of `least`.
-    pub(crate) const fn with_margin(
-        thousandths: u32,
-        least: BTreeMap<WorkloadRef, ResourceClaim>,
-    ) -> Self {
-        Self { thousandths, least, pairs: BTreeMap::new() }
+    /// With a factor on CPU requests, in thousandths, which CPU limits follow by `limits`.
+    pub(crate) const fn with_margin(thousandths: u32, limits: LimitRule) -> Self {
+        Self { thousandths, limits, pairs: BTreeMap::new() }
     }
 
     /// `datasets` with the claims that were asked for in place of those that were set for them.
@@ -84,9 +80,7 @@ impl Asked {
 
     /// What is set where `asked` is asked for, which is noted.
     fn set(&mut self, workload: &WorkloadRef, asked: ResourceClaim) -> ResourceClaim {
-        let scaled = self.scaled(asked);
-        let least = self.least.get(workload);
-        let set = least.map_or(scaled, |least| with_limits_of(scaled, *least));
+        let set = self.scaled(asked);
         self.pairs.insert(workload.clone(), Pair { asked, set });
         set
     }
@@ -105,30 +99,22 @@ impl Asked {
         }
     }
 
-    /// `claim` with its CPU request, and the limit that keeps its ratio to it, times the factor.
+    /// `claim` with its CPU request times the factor, and the limit that follows it.
     fn scaled(&self, claim: ResourceClaim) -> ResourceClaim {
-        let factor = u64::from(self.thousandths);
-        let times = |cpu: Millicores| {
-            Millicores::new(cpu.get().saturating_mul(factor).div_ceil(1000).max(1))
+        let (factor, Some(cpu)) = (u64::from(self.thousandths), claim.cpu_request) else {
+            return claim;
         };
+        if self.thousandths == AS_IT_IS {
+            return claim;
+        }
+        let scaled = cpu.get().saturating_mul(factor).div_ceil(1000).max(1);
+        let now = (Some(cpu.get()), claim.cpu_limit.map(Millicores::get));
+        let limit = self.limits.limit(scaled, now, 0);
         ResourceClaim {
-            cpu_request: claim.cpu_request.map(times),
-            cpu_limit: claim.cpu_limit.map(times),
+            cpu_request: Some(Millicores::new(scaled)),
+            cpu_limit: limit.map(Millicores::new),
             ..claim
         }
-    }
-}
-
-/// `claim` with limits of at least those of `least`; one that equals its request there stays equal, since another would change the
-/// pod's class of service.
-fn with_limits_of(claim: ResourceClaim, least: ResourceClaim) -> ResourceClaim {
-    fn raised<Q: Ord + Copy>(limit: Option<Q>, least: Option<Q>, request: Option<Q>) -> Option<Q> {
-        if least == request { limit } else { limit.max(least.filter(|_| limit.is_some())) }
-    }
-    ResourceClaim {
-        cpu_limit: raised(claim.cpu_limit, least.cpu_limit, least.cpu_request),
-        memory_limit: raised(claim.memory_limit, least.memory_limit, least.memory_request),
-        ..claim
     }
 }
 
@@ -171,7 +157,7 @@ mod tests {
     }
 
     fn asking(thousandths: u32) -> Asked {
-        Asked::with_margin(thousandths, BTreeMap::new())
+        Asked::with_margin(thousandths, LimitRule::KeepRatio)
     }
 
     fn intended(changes: Vec<Intent>) -> Intended {
@@ -196,9 +182,9 @@ mod tests {
     #[test]
     fn the_factor_is_on_cpu_alone_and_what_was_set_is_shown_as_it_was_asked_for() {
         let mut asked = asking(1250);
-        let changes = vec![intent("shop/web", Means::Pods, &[("server", claim(301, 600))])];
+        let changes = vec![intent("shop/web", Means::Pods, &[("server", claim(301, 602))])];
         let changes = asked.changes(intended(changes), []).unwrap();
-        let set = claim(377, 750);
+        let set = claim(377, 754);
         let workload: WorkloadRef = "shop/web".parse().unwrap();
         assert_eq!(changes, [Change::Resize { workload: workload.clone(), claim: set }]);
         let seen = |claim| {
@@ -207,7 +193,7 @@ mod tests {
             dataset.containers.insert("server".to_owned(), usage);
             asked.shown(vec![dataset]).remove(0).containers["server"].claim
         };
-        assert_eq!(seen(set), claim(301, 600));
+        assert_eq!(seen(set), claim(301, 602));
         assert_eq!(seen(claim(500, 1000)), claim(500, 1000), "not what was set");
     }
 
@@ -224,16 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_may_not_fall_stay_and_what_was_asked_for_is_shown() {
+    fn a_limit_that_may_not_fall_stays_whatever_the_factor() {
         let workload: WorkloadRef = "shop/web".parse().unwrap();
-        for (stock, asked, set) in [
-            (claim(200, 400), claim(100, 200), claim(100, 400)),
-            (claim(200, 400), claim(300, 600), claim(300, 600)),
-            (claim(200, 200), claim(100, 100), claim(100, 100)),
-        ] {
-            let least = [(workload.clone(), stock)].into();
-            let changes = vec![intent("shop/web", Means::Pods, &[("server", asked)])];
-            let changes = Asked::with_margin(1000, least).changes(intended(changes), []).unwrap();
+        for (thousandths, set) in
+            [(1000, claim(100, 300)), (800, claim(80, 300)), (2000, claim(200, 400))]
+        {
+            let changes = vec![intent("shop/web", Means::Pods, &[("server", claim(100, 300))])];
+            let mut asked = Asked::with_margin(thousandths, LimitRule::NeverLower);
+            let changes = asked.changes(intended(changes), []).unwrap();
             assert_eq!(changes, [Change::Resize { workload: workload.clone(), claim: set }]);
         }
     }

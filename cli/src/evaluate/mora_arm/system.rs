@@ -9,7 +9,7 @@ use mora_collector::{Collector, CollectorConfig, Lookback, TrainingConfig, Train
 use mora_coordinator::{
     ClusterConfig, CoordinatorConfig, FanOutConfig, Outcome, Workers, run_gated,
 };
-use mora_core::{Dataset, WorkloadRef};
+use mora_core::{Dataset, LimitPolicy, WorkloadRef};
 use mora_model_worker::WorkerConfig;
 use mora_planning::Policy;
 use mora_runtime::{GrpcServer, ServeError, with_causes};
@@ -114,6 +114,7 @@ impl System {
             policy: Policy {
                 requests: options.requests,
                 follow_recent_load: options.follow_recent_load,
+                limits: LimitPolicy { cpu: options.limits, memory: options.limits },
                 ..Policy::default()
             },
             state: Some(folder.path().join("state")),

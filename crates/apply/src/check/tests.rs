@@ -169,7 +169,7 @@ async fn what_a_running_pod_cannot_do_is_refused_before_it_is_tried() {
 async fn a_limit_that_is_to_go_stays_in_a_running_pod_and_makes_room_for_the_request() {
     let mut plan = plan(&[Ask { to: (300, 64), ..Ask::raise("shop/cart", 1) }]);
     plan.recommendations[0].limits.cpu =
-        Limit { current: Some(Millicores::new(200)), target: None };
+        Limit { current: Some(Millicores::new(200)), ..Limit::default() };
     let config = ApplyConfig { default_mode: ApplyMode::InPlace, ..ApplyConfig::default() };
     let intent = intents(&plan, &config, Timestamp::UNIX_EPOCH).changes.remove(0);
     let now = json!({"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "200m"}});

@@ -110,8 +110,11 @@ fn limits_follow_the_step_that_is_taken() {
     let step = Ask { workload: "shop/cart", from: (1000, 64), to: (800, 64), wave: Some(1) };
     let mut plan = plan(&[step]);
     plan.recommendations[0].cpu.target = Millicores::new(100);
-    plan.recommendations[0].limits.cpu =
-        Limit { current: Some(Millicores::new(2000)), target: Some(Millicores::new(200)) };
+    plan.recommendations[0].limits.cpu = Limit {
+        current: Some(Millicores::new(2000)),
+        target: Some(Millicores::new(200)),
+        fixed: false,
+    };
     let intended = intents(&plan, &config(ApplyMode::Patch), at(5));
     let to = intended.changes[0].containers["server"].to;
     assert_eq!(to.cpu_limit, Some(Millicores::new(1600)));

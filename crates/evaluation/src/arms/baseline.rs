@@ -4,10 +4,10 @@ use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use mora_cluster_simulator::Change;
-use mora_core::{ContainerUsage, Dataset, Lookback, StatisticalRule, Step};
+use mora_core::{ContainerUsage, Dataset, LimitRule, Lookback, StatisticalRule, Step};
 
-use super::sizing::{Requests, StockClaims};
-use crate::{Arm, ArmError, ArmLimits, ArmName, View};
+use super::sizing::{Requests, resize};
+use crate::{Arm, ArmError, ArmName, View};
 
 /// As much of the past as there is, up to four weeks.
 const LOOKBACK: SignedDuration = SignedDuration::from_hours(28 * 24);
@@ -16,22 +16,22 @@ const LOOKBACK: SignedDuration = SignedDuration::from_hours(28 * 24);
 #[derive(Debug)]
 pub struct StatisticalBaseline {
     margin: f64,
-    stock: StockClaims,
+    limits: LimitRule,
 }
 
 impl StatisticalBaseline {
     /// With CPU requests times `margin`, and limits that follow them by `limits`.
     #[must_use]
-    pub const fn new(margin: f64, limits: ArmLimits) -> Self {
-        Self { margin, stock: StockClaims::new(limits) }
+    pub const fn new(margin: f64, limits: LimitRule) -> Self {
+        Self { margin, limits }
     }
 
-    fn changes(&mut self, view: &dyn View, now: Timestamp) -> Result<Vec<Change>, ArmError> {
+    fn changes(&self, view: &dyn View, now: Timestamp) -> Result<Vec<Change>, ArmError> {
         let lookback = Lookback { from: now - LOOKBACK, to: now, step: Step::MINUTE };
         let mut changes = Vec::new();
         for dataset in view.datasets(&lookback) {
             let requests = self.requests(&dataset, now)?;
-            changes.extend(self.stock.resize(view, &dataset.workload, requests));
+            changes.extend(resize(view, &dataset.workload, requests, self.limits));
         }
         Ok(changes)
     }

@@ -7,12 +7,12 @@ use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use mora_cluster_simulator::{Change, Recording, WorkloadMinute};
-use mora_core::{ResourceClaim, WorkloadRef};
+use mora_core::{LimitRule, ResourceClaim, WorkloadRef};
 
-use super::sizing::{Requests, StockClaims, requests};
+use super::sizing::{Requests, requests, resize};
 use crate::closed_loop::{RunError, with_changes};
 use crate::shared::Shared;
-use crate::{Arm, ArmError, ArmLimits, ArmName, RunContext, View};
+use crate::{Arm, ArmError, ArmName, RunContext, View};
 
 const HOUR: i64 = 3600;
 /// Below so many ready pods in a minute on average, usage by pod says nothing.
@@ -68,15 +68,15 @@ fn needs(recording: &Recording) -> Needs {
 #[derive(Debug)]
 pub struct Oracle {
     margin: f64,
-    stock: StockClaims,
+    limits: LimitRule,
     needs: Arc<Needs>,
 }
 
 impl Oracle {
     /// With CPU requests times `margin`, and limits that follow them by `limits`.
     #[must_use]
-    pub const fn new(margin: f64, limits: ArmLimits, needs: Arc<Needs>) -> Self {
-        Self { margin, stock: StockClaims::new(limits), needs }
+    pub const fn new(margin: f64, limits: LimitRule, needs: Arc<Needs>) -> Self {
+        Self { margin, limits, needs }
     }
 
     fn requests(&self, workload: &WorkloadRef, now: Timestamp) -> Option<Requests> {
@@ -86,11 +86,11 @@ impl Oracle {
         Some(requests(cpu * self.margin, *memory))
     }
 
-    fn changes(&mut self, view: &dyn View, now: Timestamp) -> Vec<Change> {
+    fn changes(&self, view: &dyn View, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         for workload in view.workloads() {
             if let Some(requests) = self.requests(&workload, now) {
-                changes.extend(self.stock.resize(view, &workload, requests));
+                changes.extend(resize(view, &workload, requests, self.limits));
             }
         }
         changes
@@ -142,7 +142,7 @@ mod tests {
             latencies: Latencies::default(),
             events: Vec::new(),
         };
-        let oracle = Oracle::new(2.0, ArmLimits::KeepRatio, Arc::new(needs(&recording)));
+        let oracle = Oracle::new(2.0, LimitRule::KeepRatio, Arc::new(needs(&recording)));
         let cpu = |minute: i64| {
             let now = recording.start + SignedDuration::from_mins(minute);
             oracle.requests(&workload, now).map(|requests| requests.cpu.get())

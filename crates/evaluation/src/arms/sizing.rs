@@ -1,11 +1,9 @@
 //! Claims from what an arm wants.
 
-use std::collections::BTreeMap;
-
 use mora_cluster_simulator::Change;
 use mora_core::{Bytes, LimitRule, Millicores, ResourceClaim, StatisticalRule, WorkloadRef};
 
-use crate::{ArmLimits, View};
+use crate::View;
 
 /// Requests of each pod of a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,55 +12,24 @@ pub(super) struct Requests {
     pub(super) memory: Bytes,
 }
 
-/// The claims of the manifests, which tell how far limits lie above requests.
-#[derive(Debug)]
-pub(super) struct StockClaims {
-    claims: BTreeMap<WorkloadRef, ResourceClaim>,
-    limits: ArmLimits,
-}
-
-impl StockClaims {
-    pub(super) const fn new(limits: ArmLimits) -> Self {
-        Self { claims: BTreeMap::new(), limits }
-    }
-
-    /// The claim with these requests and limits as far above them as in the manifest, which is what the workload claims when it is
-    /// asked about first.
-    pub(super) fn claim(
-        &mut self,
-        view: &dyn View,
-        workload: &WorkloadRef,
-        requests: Requests,
-    ) -> ResourceClaim {
-        let stock = self.claims.entry(workload.clone()).or_insert_with(|| view.claim(workload));
-        let keep = |request, now: (Option<u64>, Option<u64>)| {
-            let least = match self.limits {
-                ArmLimits::KeepRatio => 0,
-                ArmLimits::NeverLower => now.1.unwrap_or(0),
-            };
-            LimitRule::KeepRatio.limit(request, now, least)
-        };
-        let cpu = (stock.cpu_request.map(Millicores::get), stock.cpu_limit.map(Millicores::get));
-        let memory = (stock.memory_request.map(Bytes::get), stock.memory_limit.map(Bytes::get));
-        ResourceClaim {
-            cpu_request: Some(requests.cpu),
-            cpu_limit: keep(requests.cpu.get(), cpu).map(Millicores::new),
-            memory_request: Some(requests.memory),
-            memory_limit: keep(requests.memory.get(), memory).map(Bytes::new),
-        }
-    }
-
-    /// The change to these requests in place; `None` where the workload claims just that.
-    pub(super) fn resize(
-        &mut self,
-        view: &dyn View,
-        workload: &WorkloadRef,
-        requests: Requests,
-    ) -> Option<Change> {
-        let claim = self.claim(view, workload, requests);
-        let differs = view.claim(workload) != claim;
-        differs.then(|| Change::Resize { workload: workload.clone(), claim })
-    }
+/// The change of a workload in place to these requests, with limits that follow them by `limits`; `None` where it claims just that.
+pub(super) fn resize(
+    view: &dyn View,
+    workload: &WorkloadRef,
+    requests: Requests,
+    limits: LimitRule,
+) -> Option<Change> {
+    let now = view.claim(workload);
+    let Requests { cpu, memory } = requests;
+    let cpu_now = (now.cpu_request.map(Millicores::get), now.cpu_limit.map(Millicores::get));
+    let memory_now = (now.memory_request.map(Bytes::get), now.memory_limit.map(Bytes::get));
+    let claim = ResourceClaim {
+        cpu_request: Some(cpu),
+        cpu_limit: limits.limit(cpu.get(), cpu_now, 0).map(Millicores::new),
+        memory_request: Some(memory),
+        memory_limit: limits.limit(memory.get(), memory_now, 0).map(Bytes::new),
+    };
+    (now != claim).then(|| Change::Resize { workload: workload.clone(), claim })
 }
 
 /// Requests for `cpu` cores and `memory` bytes, at least what the statistical rule allows; numbers that are none give that.

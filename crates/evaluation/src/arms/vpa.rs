@@ -13,12 +13,14 @@ use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use mora_cluster_simulator::Change;
-use mora_core::{Bytes, Dataset, Lookback, Millicores, OomKill, ResourceClaim, Step, WorkloadRef};
+use mora_core::{
+    Bytes, Dataset, LimitRule, Lookback, Millicores, OomKill, ResourceClaim, Step, WorkloadRef,
+};
 
 use estimate::{Bounds, Estimate};
 
-use super::sizing::{StockClaims, requests};
-use crate::{Arm, ArmError, ArmLimits, ArmName, View};
+use super::sizing::{requests, resize};
+use crate::{Arm, ArmError, ArmName, View};
 
 /// `--recommender-interval` and `--updater-interval`.
 const EVERY: SignedDuration = SignedDuration::from_secs(60);
@@ -33,7 +35,7 @@ const AFTER_OOM: SignedDuration = SignedDuration::from_mins(10);
 #[derive(Debug)]
 pub struct Vpa {
     margin: f64,
-    stock: StockClaims,
+    limits: LimitRule,
     seen_until: Option<Timestamp>,
     estimates: BTreeMap<WorkloadRef, Estimate>,
 }
@@ -41,9 +43,8 @@ pub struct Vpa {
 impl Vpa {
     /// With CPU recommendations times `margin`, and limits that follow them by `limits`.
     #[must_use]
-    pub fn new(margin: f64, limits: ArmLimits) -> Self {
-        let (stock, estimates) = (StockClaims::new(limits), BTreeMap::new());
-        Self { margin, stock, seen_until: None, estimates }
+    pub fn new(margin: f64, limits: LimitRule) -> Self {
+        Self { margin, limits, seen_until: None, estimates: BTreeMap::new() }
     }
 
     fn changes(&mut self, view: &dyn View, now: Timestamp) -> Vec<Change> {
@@ -67,7 +68,7 @@ impl Vpa {
         if !update.is_due(killed_lately(kills, now)) {
             return None;
         }
-        self.stock.resize(view, workload, requests(cpu.target, memory.target))
+        resize(view, workload, requests(cpu.target, memory.target), self.limits)
     }
 }
 

@@ -294,6 +294,9 @@ pub(crate) struct Limited {
     /// The limit to set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) target: Option<Amount>,
+    /// Whether it goes with every request of the schedule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) fixed: bool,
 }
 
 impl Limited {

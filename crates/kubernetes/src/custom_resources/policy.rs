@@ -154,6 +154,7 @@ impl LimitsEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) enum LimitName {
     KeepRatio,
+    NeverLower,
     EqualToRequest,
     None,
 }

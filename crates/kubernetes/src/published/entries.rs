@@ -46,6 +46,7 @@ fn resource<Q: Display>(target: Target<Q>, limit: Limit<Q>) -> ResourceEntry {
         limit: Limited {
             current: limit.current.map(Amount::of),
             target: limit.target.map(Amount::of),
+            fixed: limit.fixed,
         },
     }
 }

@@ -109,9 +109,12 @@ where
     let maybe = |name: &str, amount: &Option<Amount>| {
         amount.as_ref().map(|amount| field(name, amount)).transpose()
     };
-    let Limited { current, target } = &entry.limit;
-    let limit =
-        Limit { current: maybe("limit.current", current)?, target: maybe("limit.target", target)? };
+    let Limited { current, target, fixed } = &entry.limit;
+    let limit = Limit {
+        current: maybe("limit.current", current)?,
+        target: maybe("limit.target", target)?,
+        fixed: *fixed,
+    };
     let target = Target {
         current: maybe("current", &entry.current)?,
         target: field("target", &entry.target)?,

@@ -30,7 +30,7 @@ pub(crate) fn recommendation(name: &str, cpu: u64) -> Recommendation {
             uncapped_target: memory,
         },
         limits: Limits {
-            cpu: Limit { current: None, target: Some(Millicores::new(1000)) },
+            cpu: Limit { current: None, target: Some(Millicores::new(1000)), fixed: true },
             memory: Limit::default(),
         },
         autoscaler: None,

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
 use mora_core::{
-    Autoscaler, CallGraph, CallRatio, Justification, LimitRangeRule, LimitScope, NodeRoom, Quota,
-    ResourceClaim, Stated,
+    Autoscaler, CallGraph, CallRatio, Justification, LimitPolicy, LimitRangeRule, LimitRule,
+    LimitScope, NodeRoom, Quota, ResourceClaim, Stated,
 };
 use proptest::prelude::*;
 
@@ -78,12 +78,14 @@ fn pods_that_fit_together_but_on_no_node_are_listed_and_keep_their_requests() {
     assert_eq!(said.cuts, []);
 }
 
-#[test]
-fn limits_keep_their_ratio_to_requests_that_follow_a_schedule_for_days() {
-    let policy = Policy { requests: RequestShape::Schedule, ..Policy::default() };
+/// CPU target and limit hour by hour for three days: half a day at 50m, the other at 400m, and first of all a claim of 100m with a limit
+/// of 200m that limits follow by `rule`.
+fn cpu_limits_over_days(rule: LimitRule) -> Vec<(Millicores, Limit<Millicores>)> {
+    let limits = LimitPolicy { cpu: rule, memory: rule };
+    let policy = Policy { requests: RequestShape::Schedule, limits, ..Policy::default() };
     let by_hour = |hour: usize| Millicores::new(if hour % 24 < 12 { 50 } else { 400 });
     let mut claim = draft("shop/cart", 1, 1, 1).claim;
-    for hour in 0..72 {
+    let plans = (0..72).map(|hour| {
         let slots: Vec<Millicores> = (hour..hour + 24).map(by_hour).collect();
         let mut asked = draft("shop/cart", 1, 1, 64);
         (asked.cpu.slots, asked.cpu.upper) = (slots, Millicores::new(600));
@@ -92,8 +94,25 @@ fn limits_keep_their_ratio_to_requests_that_follow_a_schedule_for_days() {
         let said = fit(&mut [asked], &ClusterState::default(), &policy);
         let Recommendation { cpu, limits, .. } = &said.recommendations[0];
         (claim.cpu_request, claim.cpu_limit) = (Some(cpu.target), limits.cpu.target);
-        let limit = if cpu.target == Millicores::new(50) { 100 } else { 800 };
-        assert_eq!(limits.cpu.target, Some(Millicores::new(limit)), "after {hour} hours");
+        (cpu.target, limits.cpu)
+    });
+    plans.collect()
+}
+
+#[test]
+fn limits_keep_their_ratio_to_requests_that_follow_a_schedule_for_days() {
+    for (hour, (target, limit)) in cpu_limits_over_days(LimitRule::KeepRatio).iter().enumerate() {
+        let expected = if *target == Millicores::new(50) { 100 } else { 800 };
+        assert_eq!(limit.target, Some(Millicores::new(expected)), "after {hour} hours");
+        assert!(!limit.fixed);
+    }
+}
+
+#[test]
+fn limits_that_are_never_lowered_go_with_the_highest_slot_of_a_schedule_and_do_not_grow() {
+    for (hour, (_, limit)) in cpu_limits_over_days(LimitRule::NeverLower).iter().enumerate() {
+        assert_eq!(limit.target, Some(Millicores::new(800)), "after {hour} hours");
+        assert!(limit.fixed);
     }
 }
 
