@@ -36,13 +36,15 @@ struct Pair {
 pub(crate) struct Asked {
     thousandths: u32,
     limits: LimitRule,
+    /// What was claimed before anything was asked for.
+    stock: BTreeMap<WorkloadRef, ResourceClaim>,
     pairs: BTreeMap<WorkloadRef, Pair>,
 }
 
 impl Asked {
     /// With a factor on CPU requests, in thousandths, which CPU limits follow by `limits`.
     pub(crate) const fn with_margin(thousandths: u32, limits: LimitRule) -> Self {
-        Self { thousandths, limits, pairs: BTreeMap::new() }
+        Self { thousandths, limits, stock: BTreeMap::new(), pairs: BTreeMap::new() }
     }
 
     /// `datasets` with the claims that were asked for in place of those that were set for them.
@@ -67,6 +69,10 @@ impl Asked {
         intended: Intended,
         current: impl IntoIterator<Item = (WorkloadRef, ResourceClaim)>,
     ) -> Result<Vec<Change>, NoChange> {
+        let current: BTreeMap<WorkloadRef, ResourceClaim> = current.into_iter().collect();
+        if self.stock.is_empty() {
+            self.stock.clone_from(&current);
+        }
         let changes = intended.changes.into_iter().map(|intent| self.change(intent));
         let mut changes = changes.collect::<Result<Vec<_>, _>>()?;
         for (workload, asked) in current {
@@ -80,7 +86,7 @@ impl Asked {
 
     /// What is set where `asked` is asked for, which is noted.
     fn set(&mut self, workload: &WorkloadRef, asked: ResourceClaim) -> ResourceClaim {
-        let set = self.scaled(asked);
+        let set = self.scaled(workload, asked);
         self.pairs.insert(workload.clone(), Pair { asked, set });
         set
     }
@@ -99,17 +105,26 @@ impl Asked {
         }
     }
 
-    /// `claim` with its CPU request times the factor, and the limit that follows it.
-    fn scaled(&self, claim: ResourceClaim) -> ResourceClaim {
-        let (factor, Some(cpu)) = (u64::from(self.thousandths), claim.cpu_request) else {
+    /// `claim` with its CPU request times the factor, and the limit that follows it. A limit that is never lowered has the factor
+    /// too, as it stands beside requests that have it, but is at least what it was first of all.
+    fn scaled(&self, workload: &WorkloadRef, claim: ResourceClaim) -> ResourceClaim {
+        let Some(cpu) = claim.cpu_request.filter(|_| self.thousandths != AS_IT_IS) else {
             return claim;
         };
-        if self.thousandths == AS_IT_IS {
-            return claim;
-        }
-        let scaled = cpu.get().saturating_mul(factor).div_ceil(1000).max(1);
-        let now = (Some(cpu.get()), claim.cpu_limit.map(Millicores::get));
-        let limit = self.limits.limit(scaled, now, 0);
+        let times = |amount: Millicores| {
+            amount.get().saturating_mul(u64::from(self.thousandths)).div_ceil(1000).max(1)
+        };
+        let scaled = times(cpu);
+        let limit = match claim.cpu_limit.filter(|limit| *limit != cpu) {
+            Some(limit) if self.limits == LimitRule::NeverLower => {
+                let stock = self.stock.get(workload).and_then(|claim| claim.cpu_limit);
+                Some(times(limit).max(stock.map_or(0, Millicores::get)))
+            }
+            _ => {
+                let now = (Some(cpu.get()), claim.cpu_limit.map(Millicores::get));
+                self.limits.limit(scaled, now, 0)
+            }
+        };
         ResourceClaim {
             cpu_request: Some(Millicores::new(scaled)),
             cpu_limit: limit.map(Millicores::new),
@@ -210,14 +225,19 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_may_not_fall_stays_whatever_the_factor() {
+    fn a_limit_that_may_not_fall_has_the_factor_above_what_it_was() {
         let workload: WorkloadRef = "shop/web".parse().unwrap();
-        for (thousandths, set) in
-            [(1000, claim(100, 300)), (800, claim(80, 300)), (2000, claim(200, 400))]
-        {
-            let changes = vec![intent("shop/web", Means::Pods, &[("server", claim(100, 300))])];
+        for (thousandths, asked, set) in [
+            (1000, claim(100, 700), claim(100, 700)),
+            (800, claim(100, 700), claim(80, 560)),
+            (800, claim(100, 500), claim(80, 500)),
+            (2000, claim(100, 700), claim(200, 1400)),
+            (800, claim(100, 100), claim(80, 80)),
+        ] {
+            let changes = vec![intent("shop/web", Means::Pods, &[("server", asked)])];
             let mut asked = Asked::with_margin(thousandths, LimitRule::NeverLower);
-            let changes = asked.changes(intended(changes), []).unwrap();
+            let stock = [(workload.clone(), claim(250, 500))];
+            let changes = asked.changes(intended(changes), stock).unwrap();
             assert_eq!(changes, [Change::Resize { workload: workload.clone(), claim: set }]);
         }
     }
