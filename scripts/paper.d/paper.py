@@ -136,19 +136,21 @@ def reported(mora, runs, committed):
 
 
 def documents():
-    """The documents with tables of results: path, text as it is and as it has to be."""
-    comparisons = (read_json(OWN / f"{name}.json") for name in ("results", *BESIDE))
-    for name, rows_by_heading in tables.tables(*comparisons).items():
-        text = (ROOT / name).read_text(encoding="utf-8")
-        yield ROOT / name, text, tables.renewed(text, rows_by_heading)
+    """The documents with tables of results: path, text as it is and as it has to be; ends the program where a table is gone."""
+    try:
+        comparisons = [read_json(OWN / f"{name}.json") for name in ("results", *BESIDE)]
+        wanted = tables.tables(*comparisons)
+        texts = {ROOT / name: (ROOT / name).read_text(encoding="utf-8") for name in wanted}
+        return [(ROOT / name, texts[ROOT / name], tables.renewed(texts[ROOT / name], rows)) for name, rows in wanted.items()]
+    except KeyError as missing:
+        sys.exit(f"paper: a document has no table, or the results no key, {missing}; mend scripts/paper.d/tables.py or the document")
+    except OSError as error:
+        sys.exit(f"paper: {error}; the documents' tables are made of it")
 
 
 def check_documents():
     """Which documents have other tables than the committed results give."""
-    try:
-        stale = [path for path, text, wanted in documents() if text != wanted]
-    except KeyError as missing:
-        return [f"a document has no table {missing}, or the results no such key"]
+    stale = [path for path, text, wanted in documents() if text != wanted]
     return [f"{path.relative_to(ROOT)}: its tables are stale; run scripts/paper --tables" for path in stale]
 
 
@@ -198,7 +200,7 @@ def main():
     faults = check_texts() + check_results(results)
     for committed in filter(Path.is_file, BESIDE.values()):
         faults += check_results(committed)
-    if SOURCE == OWN:
+    if SOURCE.resolve() == OWN:
         faults += check_documents()
     if options.mora:
         faults += check_fresh(options.mora)

@@ -8,30 +8,26 @@ GOALS = [
     ("scaling_events_versus_hpa_70", "{:.0f}", "–"),
     ("cpu_hours_versus_oracle", "{:.0f}", "–"),
 ]
-# Metric, factor and format of the columns of the main table.
-MAIN = [
-    ("cpu_hours_requested", 1, "{:.1f}"),
-    ("memory_hours_requested", 1, "{:.1f}"),
-    ("violations", 100, "{:.2f}"),
-    ("latency_mean", 1000, "{:.1f}"),
-    ("latency_p95", 1000, "{:.0f}"),
-    ("latency_p99", 1000, "{:.0f}"),
-    ("error_ratio", 100, "{:.3f}"),
-    ("scaling_events", 1, "{:.1f}"),
-    ("cpu_under", 100, "{:.2f}"),
-]
-CLUSTER = [
-    ("cpu_hours_requested", 1, "{:.1f}"),
-    ("cpu_hours_used", 1, "{:.1f}"),
-    ("cpu_under", 100, "{:.1f}"),
-    ("violations", 100, "{:.2f}"),
-    ("latency_p95", 1000, "{:.0f}"),
-    ("scaling_events", 1, "{:.0f}"),
-    ("memory_hours_requested", 1, "{:.1f}"),
-]
+# Factor and format of each metric.
+METRICS = {
+    "cpu_hours_requested": (1, "{:.1f}"),
+    "memory_hours_requested": (1, "{:.1f}"),
+    "violations": (100, "{:.2f}"),
+    "latency_mean": (1000, "{:.1f}"),
+    "latency_p95": (1000, "{:.0f}"),
+    "latency_p99": (1000, "{:.0f}"),
+    "error_ratio": (100, "{:.3f}"),
+    "scaling_events": (1, "{:.1f}"),
+    "cpu_under": (100, "{:.2f}"),
+    "cpu_hours_used": (1, "{:.1f}"),
+    "oom_kills": (1, "{:.1f}"),
+}
+MAIN = list(METRICS)[:9]
+CLUSTER = ["cpu_hours_requested", "cpu_hours_used", "cpu_under", "violations", "latency_p95", "scaling_events", "memory_hours_requested"]
 
 
-def mean(scenario, arm, metric, factor, form):
+def mean(scenario, arm, metric):
+    factor, form = METRICS[metric]
     return form.format(scenario["arms"][arm][metric]["mean"] * factor)
 
 
@@ -42,15 +38,18 @@ def interval(summary, factor, form):
 
 
 def main_row(scenario, arm):
-    return [arm] + [interval(scenario["arms"][arm][metric], factor, form) for metric, factor, form in MAIN]
+    return [arm] + [interval(scenario["arms"][arm][metric], *METRICS[metric]) for metric in MAIN]
+
+
+def compared_row(name, scenario, arms):
+    """CPU requested and minutes missed of each arm."""
+    return [name] + [mean(scenario, arm, metric) for metric in ("cpu_hours_requested", "violations") for arm in arms]
 
 
 def summary_row(name, scenario):
-    cores = [mean(scenario, arm, "cpu_hours_requested", 1, "{:.1f}") for arm in COMPARED]
-    missed = [mean(scenario, arm, "violations", 100, "{:.2f}") for arm in COMPARED]
-    above = ", ".join(mean(scenario, arm, "cpu_under", 100, "{:.2f}") for arm in COMPARED)
-    kills = ", ".join(mean(scenario, arm, "oom_kills", 1, "{:.0f}") for arm in COMPARED[:3])
-    return [name, *cores, *missed, above, kills]
+    above = ", ".join(mean(scenario, arm, "cpu_under") for arm in COMPARED)
+    kills = ", ".join(mean(scenario, arm, "oom_kills") for arm in COMPARED[:3])
+    return compared_row(name, scenario, COMPARED) + [above, kills]
 
 
 def goals_row(name, scenario):
@@ -63,26 +62,23 @@ def goals_row(name, scenario):
 
 
 def without_row(name, scenario, arm):
-    both = [("cpu_hours_requested", 1, "{:.1f}"), ("violations", 100, "{:.2f}"), ("cpu_under", 100, "{:.2f}")]
-    return [name, arm] + [f"{mean(scenario, arm, *one)} ({mean(scenario, 'mora', *one)})" for one in both]
+    both = ("cpu_hours_requested", "violations", "cpu_under")
+    return [name, arm] + [f"{mean(scenario, arm, metric)} ({mean(scenario, 'mora', metric)})" for metric in both]
 
 
 def pace_row(name, scenario):
     arms = ["mora-every-minute", "mora", "hpa-70"]
-    cores = [mean(scenario, arm, "cpu_hours_requested", 1, "{:.1f}") for arm in arms]
-    missed = [mean(scenario, arm, "violations", 100, "{:.2f}") for arm in arms]
-    return [name, *cores, *missed, ", ".join(mean(scenario, arm, "oom_kills", 1, "{:.1f}") for arm in arms)]
+    return compared_row(name, scenario, arms) + [", ".join(mean(scenario, arm, "oom_kills") for arm in arms)]
 
 
 def margins_row(name, scenario):
     points = scenario["frontiers"]["mora"]
     at = lambda p: f"× {p['margin_thousandths'] / 1000:g}: {p['cpu_hours_requested']['mean']:.1f}, {p['violations']['mean'] * 100:.2f}"
-    baseline = f"{mean(scenario, 'baseline', 'cpu_hours_requested', 1, '{:.1f}')}, {mean(scenario, 'baseline', 'violations', 100, '{:.2f}')}"
-    return [name, "; ".join(map(at, points)), baseline]
+    return [name, "; ".join(map(at, points)), ", ".join(mean(scenario, "baseline", metric) for metric in ("cpu_hours_requested", "violations"))]
 
 
 def cluster_row(arm, measured, predicted):
-    return [arm] + [", ".join(mean(side, arm, *column) for side in (measured, predicted)) for column in CLUSTER]
+    return [arm] + [", ".join(mean(side, arm, metric) for side in (measured, predicted)) for metric in CLUSTER]
 
 
 def tables(results, cluster, predicted):
@@ -91,8 +87,8 @@ def tables(results, cluster, predicted):
     named = [(name, found[name]) for name in SCENARIOS]
     realistic = found["realistic"]
     mains = [arm for arm in realistic["arms"] if arm not in ("mora-no-lstm", "mora-no-prophet")]
-    ablated = [(name, arm) for arm_of in ("realistic", "call-mix", "surge") for name, arm in [(arm_of, a) for a in found[arm_of]["arms"]]]
-    ablated = [(name, arm) for name, arm in ablated if arm.startswith("mora-") and arm != "mora-every-minute"]
+    is_part = lambda arm: arm.startswith("mora-") and arm != "mora-every-minute"
+    ablated = [(name, arm) for name in ("realistic", "call-mix", "surge") for arm in filter(is_part, found[name]["arms"])]
     measured, simulated = cluster["measured"]["realistic"], predicted["scenarios"]["realistic"]
     return {
         "docs/evaluation.md": {
